@@ -1,0 +1,291 @@
+"""``qpid-ha``: look at the brokers of a cluster, and promote one.
+
+The commands, options and exit codes of the original, which resource managers and scripts rely on:
+0 for success, 1 for a failed test of ``status`` and for every error. Beyond it: ``--json``,
+``status --expect primary|backup``, and ``promote`` with or without ``--cluster-manager``.
+
+The tool connects with the client property ``qpid.ha-admin`` and is therefore let in by backups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from tanist.cli.qmf_client import ClientOptions, QmfClient, QmfError, object_values
+from tanist.ha.url import DEFAULT_PORT, Url, parse_url
+from tanist.management.codec import text_of
+from tanist.types import BrokerError
+from tanist.wire.amqp010.values import Value
+
+HA_OBJECT: Final = "org.apache.qpid.ha:habroker:ha-broker"
+PRIMARY: Final = ("active", "recovering")
+HELP: Final = ("help", "help-all")
+STATUSES: Final = ("joining", "catchup", "ready", "recovering", "active", "standalone")
+TIMEOUT_S: Final = 10.0
+TIMEOUT_MAX_S: Final = 86400.0
+"""Longest --timeout; nobody waits a day for a status."""
+
+COMMANDS: Final = """commands:
+  status      print the HA status: joining, catchup, ready, recovering, active, standalone
+                --expect STATUS  print nothing; exit 0 if the status is STATUS, else 1
+                                 (primary: active or recovering; backup: any other)
+                --is-primary     print nothing; exit 0 if it is active or recovering, else 1
+                --all            one line for every broker of the cluster
+  query       print status, id, URLs and replication default (--all: of every broker)
+  promote     make the broker the primary. A resource manager does this; by hand, make sure
+              that no other broker is primary.
+  ping        exit 0 if the broker answers within the timeout
+  replicate REMOTE-BROKER QUEUE
+              replicate QUEUE of REMOTE-BROKER to this broker
+  help        print this
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line of the tool."""
+    parser = argparse.ArgumentParser(
+        prog="qpid-ha",
+        description="View and change the HA status of brokers.",
+        epilog=COMMANDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=(*sorted(_COMMANDS), *HELP), metavar="COMMAND")
+    parser.add_argument("arguments", nargs="*", metavar="ARGUMENT")
+    parser.add_argument("-b", "--broker", metavar="ADDR", help="[user/password@]host[:port]")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="default 10")
+    parser.add_argument("--sasl-mechanism", metavar="MECH", default="")
+    parser.add_argument("--sasl-service-name", metavar="NAME", help="accepted, not used")
+    parser.add_argument("--ssl-certificate", metavar="FILE", help="TLS is not available yet")
+    parser.add_argument("--ssl-key", metavar="FILE", help="TLS is not available yet")
+    parser.add_argument("--config", metavar="FILE", help="take address and login from qpidd.conf")
+    parser.add_argument("--cluster-manager", action="store_true", help="accepted for promote")
+    parser.add_argument("--expect", metavar="STATUS")
+    parser.add_argument("--is-primary", action="store_true")
+    parser.add_argument("--all", action="store_true", help="every broker of the cluster")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def read_config(path: Path) -> dict[str, str]:
+    """``key=value`` lines of a qpidd.conf; comments and blank lines are skipped."""
+    found: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        key, equals, value = line.partition("#")[0].partition("=")
+        if equals:
+            found[key.strip()] = value.strip()
+    return found
+
+
+def installed_config(program: Path) -> Path | None:
+    """The qpidd.conf that belongs to a program installed in a folder ``bin``, if there is one."""
+    if program.parent.name == "bin":
+        path = program.parent.parent / "etc" / "qpid" / "qpidd.conf"
+        if path.is_file():
+            return path
+    return None
+
+
+def read_timeout(text: str) -> float:
+    """Seconds to wait. Raises: QmfError unless it is a number above 0, a day at most."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= TIMEOUT_MAX_S:
+        raise QmfError(f"timeout {text}: it must be a number of seconds, more than 0")
+    return seconds
+
+
+class Tool:
+    """One run of qpid-ha. ``show`` prints a line; ``program`` is the path it was started as."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, show: Callable[[str], None], program: Path
+    ) -> None:
+        """Raises: OSError if the configuration cannot be read, BrokerError for a bad address,
+        QmfError for what cannot be done.
+        """
+        if arguments.ssl_certificate or arguments.ssl_key:
+            raise QmfError("TLS is not available in this version: leave --ssl-... out")
+        self.arguments = arguments
+        self.show = show
+        path = Path(arguments.config) if arguments.config else None
+        if path is None and not arguments.broker:
+            path = installed_config(program)
+        config = read_config(path) if path else {}
+        port = config.get("port", "")
+        self.url = parse_url(
+            arguments.broker or "127.0.0.1", int(port) if port.isdecimal() else DEFAULT_PORT
+        )
+        heartbeat = config.get("ha-heartbeat-interval") or config.get("link-heartbeat-interval")
+        timeout_s = read_timeout(str(arguments.timeout or heartbeat or TIMEOUT_S))
+        self.options = ClientOptions(
+            timeout_s=timeout_s,
+            mechanism=arguments.sasl_mechanism or config.get("ha-mechanism", ""),
+            username=config.get("ha-username", ""),
+            password=config.get("ha-password", ""),
+            heartbeat_s=min(120, math.ceil(timeout_s / 2)),
+        )
+
+    # -- one broker -------------------------------------------------------------------------
+
+    def ha_broker(self, url: Url) -> dict[str, Value]:
+        """The values of the habroker object. Raises: QmfError."""
+        with QmfClient(url, self.options) as client:
+            objects = client.query("habroker")
+            if not objects:
+                raise QmfError(f"HA module is not loaded on broker at {client.broker}")
+            values = object_values(objects[0])
+            # The original's texts are octets.
+            return {name: text_of(v) if isinstance(v, bytes) else v for name, v in values.items()}
+
+    def brokers(self) -> list[Url]:
+        """Every broker of the cluster, as the one we were given knows them."""
+        known = parse_url(str(self.ha_broker(self.url).get("brokersUrl") or ""))
+        user, password = self.url.user, self.url.password
+        return [Url([address], user, password) for address in known.addresses] or [self.url]
+
+    # -- commands ---------------------------------------------------------------------------
+
+    def status(self) -> int:
+        """``status``: print or test."""
+        if self.arguments.all:
+            return self._status_all()
+        status = str(self.ha_broker(self.url).get("status"))
+        if self.arguments.is_primary:
+            return 0 if status in PRIMARY else 1
+        expected = self.arguments.expect
+        if expected is not None:
+            if expected == "primary":
+                return 0 if status in PRIMARY else 1
+            if expected == "backup":
+                return 1 if status in PRIMARY else 0
+            if expected not in STATUSES:
+                known = ", ".join(("primary", "backup", *STATUSES))
+                raise QmfError(f"--expect {expected}: no such status; it is one of {known}")
+            return 0 if status == expected else 1
+        self.show(json.dumps({"status": status}) if self.arguments.json else status)
+        return 0
+
+    def _status_all(self) -> int:
+        rows: list[dict[str, str]] = []
+        for url in self.brokers():
+            address = f"{url.addresses[0].host}:{url.addresses[0].port}"
+            try:
+                status = str(self.ha_broker(url).get("status"))
+                rows.append({"address": address, "status": status})
+                line = f"{address} {status}"
+            except QmfError as error:
+                rows.append({"address": address, "status": "error", "error": str(error)})
+                line = f"{address} {error}"
+            if not self.arguments.json:
+                self.show(line)
+        if self.arguments.json:
+            self.show(json.dumps(rows))
+        return 0
+
+    def query(self) -> int:
+        """``query``: the properties of one broker or all."""
+        reports: list[dict[str, object]] = []
+        for url in self.brokers() if self.arguments.all else [self.url]:
+            values = self.ha_broker(url)
+            address = f"{url.addresses[0].host}:{url.addresses[0].port}"
+            if self.arguments.json:
+                reports.append({"address": address, **_plain_map(values)})
+                continue
+            if self.arguments.all:
+                self.show(f"{'Address:':<20} {address}")
+            for label, name in (
+                ("Status:", "status"),
+                ("Broker ID:", "systemId"),
+                ("Brokers URL:", "brokersUrl"),
+                ("Public URL:", "publicUrl"),
+                ("Replicate: ", "replicateDefault"),
+            ):
+                self.show(f"{label:<20} {values.get(name)}")
+        if self.arguments.json:
+            self.show(json.dumps(reports if self.arguments.all else reports[0]))
+        return 0
+
+    def promote(self) -> int:
+        """``promote``: make the broker primary."""
+        self._call("promote", {})
+        return 0
+
+    def replicate(self) -> int:
+        """``replicate REMOTE-BROKER QUEUE``: one queue, without a cluster.
+
+        The broker comes first: the original's help says the opposite of what it does.
+        """
+        broker, queue = self.arguments.arguments
+        self._call("replicate", {"broker": broker, "queue": queue})
+        return 0
+
+    def ping(self) -> int:
+        """``ping``: connect, attach a session, go."""
+        with QmfClient(self.url, self.options):
+            return 0
+
+    def _call(self, method: str, arguments: dict[str, Value]) -> None:
+        with QmfClient(self.url, self.options) as client:
+            client.call(HA_OBJECT, method, arguments)
+        if self.arguments.json:
+            self.show(json.dumps({"method": method, "ok": True}))
+
+
+def _plain(value: Value) -> object:
+    if isinstance(value, dict):
+        return _plain_map(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value
+
+
+def _plain_map(values: dict[str, Value]) -> dict[str, object]:
+    return {name: _plain(item) for name, item in values.items()}
+
+
+_COMMANDS: Final[dict[str, Callable[[Tool], int]]] = {
+    "ping": Tool.ping,
+    "promote": Tool.promote,
+    "query": Tool.query,
+    "replicate": Tool.replicate,
+    "status": Tool.status,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool with ``argv`` (default: the process's arguments); returns the exit status."""
+    parser = make_parser()
+    try:
+        arguments = parser.parse_intermixed_args(argv)
+    except SystemExit as end:
+        return 1 if end.code else 0
+    if arguments.command in HELP:
+        parser.print_help()
+        return 0
+    wanted = 2 if arguments.command == "replicate" else 0
+    if len(arguments.arguments) != wanted:
+        parser.print_help(sys.stderr)
+        print(f"qpid-ha: {arguments.command} takes {wanted} arguments", file=sys.stderr)
+        return 1
+    try:
+        return _COMMANDS[arguments.command](Tool(arguments, print, Path(sys.argv[0])))
+    except (QmfError, BrokerError, OSError) as error:
+        print(f"qpid-ha: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

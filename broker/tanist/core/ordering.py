@@ -1,0 +1,228 @@
+"""Which entry of a queue is next, and where entries are kept.
+
+Entries live in segments of 256 neighbouring positions, linked in order, found by number in a dict.
+Append, removal anywhere and lookup by position are O(1); a segment goes when its last entry goes,
+so that one entry stuck at the front of a busy queue costs one segment, and gaps cost nothing to
+skip. An acquired entry keeps its place, so that a release puts it back where it was.
+
+``Fifo`` hands out by position. All available entries before its frontier are in ``_returned``, a
+heap of released positions; each entry is passed by the frontier once. The frontier moves only when
+the heap is empty, so that the heap is never longer than what lay behind the frontier then. A
+further kind of queue (priority, last value) is a subclass with its own index of what is available,
+over the same segments.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Final
+
+from tanist.core.records import Entry
+
+SEGMENT_SHIFT: Final = 8
+SEGMENT_SIZE: Final = 1 << SEGMENT_SHIFT
+SEGMENT_MASK: Final = SEGMENT_SIZE - 1
+
+
+class Segment:
+    """Entries at positions ``number * SEGMENT_SIZE + index``; None where there is none."""
+
+    __slots__ = ("live", "next", "number", "previous", "slots")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.slots: list[Entry | None] = []
+        self.live = 0
+        self.next: Segment | None = None
+        self.previous: Segment | None = None
+
+
+class Fifo:
+    """First in, first out, by position."""
+
+    __slots__ = (
+        "_front",
+        "_front_index",
+        "_head",
+        "_heaped",
+        "_returned",
+        "_segments",
+        "_tail",
+        "last_position",
+    )
+
+    def __init__(self) -> None:
+        first = Segment(0)
+        self._segments: dict[int, Segment] = {0: first}
+        self._head = first
+        self._tail = first
+        self._front = first
+        self._front_index = 0
+        self._returned: list[int] = []
+        self._heaped: set[int] = set()
+        self.last_position = 0
+
+    @property
+    def segment_count(self) -> int:
+        """Segments in memory."""
+        return len(self._segments)
+
+    @property
+    def returned_count(self) -> int:
+        """Released positions remembered, stale ones too."""
+        return len(self._returned)
+
+    def push(self, entry: Entry) -> None:
+        """Append ``entry``; its position must be above ``last_position``."""
+        position = entry.position
+        assert position > self.last_position
+        self.last_position = position
+        tail = self._tail
+        if position >> SEGMENT_SHIFT != tail.number:
+            tail = self._extend(position >> SEGMENT_SHIFT)
+        slots = tail.slots
+        index = position & SEGMENT_MASK
+        while len(slots) < index:
+            slots.append(None)
+        slots.append(entry)
+        tail.live += 1
+
+    def _extend(self, number: int) -> Segment:
+        segment = Segment(number)
+        tail = self._tail
+        segment.previous = tail
+        tail.next = segment
+        self._tail = segment
+        self._segments[number] = segment
+        if not tail.live:
+            self._drop(tail)
+        return segment
+
+    def _drop(self, segment: Segment) -> None:
+        """Unlink an empty segment that is not the tail."""
+        following = segment.next
+        assert following is not None
+        previous = segment.previous
+        following.previous = previous
+        if previous is None:
+            self._head = following
+        else:
+            previous.next = following
+        if self._front is segment:
+            self._front = following
+            self._front_index = 0
+        del self._segments[segment.number]
+
+    def at(self, position: int) -> Entry | None:
+        """The entry at ``position``, None if there is none (any more)."""
+        segment = self._segments.get(position >> SEGMENT_SHIFT)
+        if segment is None:
+            return None
+        index = position & SEGMENT_MASK
+        slots = segment.slots
+        return slots[index] if index < len(slots) else None
+
+    def remove(self, position: int) -> Entry | None:
+        """Take the entry at ``position`` out and return it, None if there is none."""
+        segment = self._segments.get(position >> SEGMENT_SHIFT)
+        if segment is None:
+            return None
+        index = position & SEGMENT_MASK
+        slots = segment.slots
+        if index >= len(slots):
+            return None
+        entry = slots[index]
+        if entry is not None:
+            slots[index] = None
+            segment.live -= 1
+            if not segment.live and segment is not self._tail:
+                self._drop(segment)
+        return entry
+
+    def peek(self) -> Entry | None:
+        """The next available entry, None if there is none. The same again until it is taken."""
+        if self._returned:
+            entry = self._peek_returned()
+            if entry is not None:
+                return entry
+        segment = self._front
+        index = self._front_index
+        while True:
+            slots = segment.slots
+            length = len(slots)
+            while index < length:
+                entry = slots[index]
+                if entry is not None and entry.holder is None:
+                    self._front_index = index
+                    return entry
+                index += 1
+            following = segment.next
+            if following is None:
+                self._front_index = index
+                return None
+            self._front = segment = following
+            index = 0
+
+    def _peek_returned(self) -> Entry | None:
+        returned = self._returned
+        while returned:
+            entry = self.at(returned[0])
+            if entry is not None and entry.holder is None:
+                return entry
+            self._heaped.discard(heappop(returned))
+        return None
+
+    def released(self, entry: Entry) -> None:
+        """``entry`` became available again."""
+        position = entry.position
+        frontier = (self._front.number << SEGMENT_SHIFT) + self._front_index
+        if position >= frontier or position in self._heaped:
+            return
+        heappush(self._returned, position)
+        self._heaped.add(position)
+
+    def after(self, position: int) -> Entry | None:
+        """The first available entry behind ``position``, for browsers."""
+        return self._search(position + 1, False)
+
+    def any_after(self, position: int) -> Entry | None:
+        """The first entry behind ``position``, acquired or not, for sweeps."""
+        return self._search(position + 1, True)
+
+    def _search(self, start: int, held: bool) -> Entry | None:
+        number = start >> SEGMENT_SHIFT
+        index = start & SEGMENT_MASK
+        segment = self._segments.get(number)
+        if segment is None:
+            segment = self._segment_from(number)
+            index = 0
+        while segment is not None:
+            slots = segment.slots
+            length = len(slots)
+            while index < length:
+                entry = slots[index]
+                if entry is not None and (held or entry.holder is None):
+                    return entry
+                index += 1
+            segment = segment.next
+            index = 0
+        return None
+
+    def _segment_from(self, number: int) -> Segment | None:
+        """The first segment numbered ``number`` or higher."""
+        if number > self._tail.number:
+            return None
+        segment = self._head
+        while segment.number < number:
+            assert segment.next is not None
+            segment = segment.next
+        return segment
+
+    def entries(self) -> list[Entry]:
+        """All entries by position (a new list)."""
+        result: list[Entry] = []
+        segment: Segment | None = self._head
+        while segment is not None:
+            result.extend([entry for entry in segment.slots if entry is not None])
+            segment = segment.next
+        return result

@@ -1,0 +1,358 @@
+"""The replicated state of a broker, and ``apply``: the one function that changes it.
+
+``State`` is memory only. On a replica the HA layer feeds it records; on the primary ``Messages``
+and ``Broker``, which build on it, make the same records from commands and call the same functions
+below, for objects that are not replicated too. Nothing here delivers, expires, reroutes,
+auto-deletes, journals or announces (architecture.md section 2; qpidd-compat 6.2, 7.4).
+
+Alternate exchanges are kept by name and resolved when used, because a replica may not have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tanist.core.arguments import REPLICATE, explicit_level, queue_settings
+from tanist.core.exchange import (
+    Binding,
+    DefaultExchange,
+    Exchange,
+    FailoverExchange,
+    FanoutExchange,
+    HeadersExchange,
+    ManagementDirectExchange,
+    ManagementTopicExchange,
+    TopicExchange,
+)
+from tanist.core.message import Message
+from tanist.core.queue import Queue
+from tanist.core.records import (
+    Bound,
+    Dequeued,
+    Entry,
+    ExchangeDeclared,
+    ExchangeDeleted,
+    QueueDeclared,
+    QueueDeleted,
+    QueueUsed,
+    Record,
+    Unbound,
+)
+from tanist.types import BrokerError, Condition, ReplicationLevel
+
+QUEUE_LIMIT_BYTES: Final = 104_857_600
+"""default-queue-limit of the original (qpidd-compat 1.5)."""
+
+EXCHANGE_TYPES: Final = ("direct", "topic", "fanout", "headers")
+"""What clients may declare."""
+
+FAILOVER: Final = "amq.failover"
+
+
+@dataclass(frozen=True)
+class BrokerConfig:
+    """Settings of the core."""
+
+    ha: bool = False
+    """Replicate: objects get numbers, ``qpid.replicate`` and ``qpid.ha-uuid``; not serving until
+    ``promote``."""
+    default_level: ReplicationLevel = ReplicationLevel.NONE
+    """Level of objects without ``qpid.replicate`` (ha-replicate)."""
+    queue_limit_bytes: int = QUEUE_LIMIT_BYTES
+    """Size limit of queues without ``qpid.max_size``, bytes, 0 = none."""
+    failover_exchange: bool = False
+    """Whether amq.failover exists (ha-cluster)."""
+    agent_name: str = ""
+    """The management agent's own key on qmf.default.direct."""
+
+
+class State:
+    """Queues, exchanges and bindings.
+
+    ``queues_by_number`` has the replicated queues. ``alternate_uses``: how many objects name an
+    exchange as their alternate.
+    """
+
+    __slots__ = (
+        "_headers_of",
+        "alternate_uses",
+        "config",
+        "default_exchange",
+        "exchanges",
+        "next_number",
+        "queues",
+        "queues_by_number",
+    )
+
+    def __init__(
+        self, config: BrokerConfig, headers_of: Callable[[Message], Mapping[str, object]]
+    ) -> None:
+        self.config = config
+        self._headers_of = headers_of
+        self.queues: dict[str, Queue] = {}
+        self.queues_by_number: dict[int, Queue] = {}
+        self.exchanges: dict[str, Exchange] = {}
+        self.alternate_uses: dict[str, int] = {}
+        self.next_number = 1
+        self.default_exchange = DefaultExchange("", "direct", True, "", {}, True, False)
+        self._add_builtin_exchanges()
+
+    def _add_builtin_exchanges(self) -> None:
+        self.exchanges[""] = self.default_exchange
+        for type, name in (
+            ("direct", "amq.direct"),
+            ("topic", "amq.topic"),
+            ("fanout", "amq.fanout"),
+            ("headers", "amq.match"),
+        ):
+            self.exchanges[name] = self._new_exchange(name, type, True, "", {}, True, False)
+        for name in ("qpid.management", "qmf.default.topic"):
+            self.exchanges[name] = ManagementTopicExchange(
+                name, "management-topic", {REPLICATE: "none"}
+            )
+        self.exchanges["qmf.default.direct"] = ManagementDirectExchange(
+            "qmf.default.direct", "management-direct", {REPLICATE: "none"}, self.config.agent_name
+        )
+        if self.config.failover_exchange:
+            self.exchanges[FAILOVER] = FailoverExchange(
+                FAILOVER, FAILOVER, False, "", {}, True, False
+            )
+
+    def _new_exchange(
+        self,
+        name: str,
+        type: str,
+        durable: bool,
+        alternate: str,
+        arguments: dict[str, object],
+        builtin: bool,
+        replicated: bool,
+    ) -> Exchange:
+        if type == "direct":
+            return Exchange(name, type, durable, alternate, arguments, builtin, replicated)
+        if type == "topic":
+            return TopicExchange(name, type, durable, alternate, arguments, builtin, replicated)
+        if type == "fanout":
+            return FanoutExchange(name, type, durable, alternate, arguments, builtin, replicated)
+        if type == "headers":
+            return HeadersExchange(
+                name, type, durable, alternate, arguments, builtin, replicated, self._headers_of
+            )
+        raise BrokerError(
+            Condition.NOT_FOUND,
+            f"Exchange type not implemented: {type} (use one of {', '.join(EXCHANGE_TYPES)})",
+        )
+
+    def apply(self, record: Record) -> None:
+        """Do to memory what ``record`` says; replicas only.
+
+        ``Entry`` and ``Dequeued`` must carry a queue of this broker (``queues_by_number``).
+        Raises: BrokerError (ILLEGAL_STATE) when the record cannot follow what was applied before;
+        the caller must then stop, its state is not the primary's.
+        """
+        if isinstance(record, Entry):
+            if record.position <= record.queue.last_position or record.queue.deleted:
+                raise _impossible(f"position {record.position} of queue {record.queue.name}")
+            record.queue.insert(record)
+        elif isinstance(record, Dequeued):
+            record.queue.remove(record.positions)
+            record.queue.skip(max(record.positions, default=0))
+        else:
+            self._apply_configuration(record)
+
+    def _apply_configuration(self, record: Record) -> None:
+        if isinstance(record, QueueDeclared):
+            if record.number <= 0 or record.number in self.queues_by_number:
+                raise _impossible(f"number {record.number} of new queue {record.name}")
+            present = self.queues.get(record.name)
+            if present is not None:
+                self._remove_queue(present)
+            self._add_queue(record)
+        elif isinstance(record, QueueUsed):
+            self._replicated_queue(record.name).used = True
+        elif isinstance(record, QueueDeleted):
+            self._remove_queue(self._replicated_queue(record.name))
+        elif isinstance(record, ExchangeDeclared):
+            there = self.exchanges.get(record.name)
+            if there is not None:
+                self._remove_exchange(self._removable_exchange(record.name))
+            self._add_exchange(record, True)
+        elif isinstance(record, ExchangeDeleted):
+            self._remove_exchange(self._removable_exchange(record.name))
+        elif isinstance(record, Bound):
+            exchange = self._known_exchange(record.exchange)
+            queue = self._replicated_queue(record.queue)
+            self._add_binding(exchange, queue, record.key, record.arguments, True)
+        elif isinstance(record, Unbound):
+            exchange = self._known_exchange(record.exchange)
+            queue = self._replicated_queue(record.queue)
+            self._remove_binding(exchange, queue, record.key)
+        else:
+            raise _impossible(f"record of kind {record.KIND}")
+
+    def _replicated_queue(self, name: str) -> Queue:
+        queue = self.queues.get(name)
+        if queue is None or not queue.number:
+            raise _impossible(f"queue {name}, which is not here")
+        return queue
+
+    def _known_exchange(self, name: str) -> Exchange:
+        exchange = self.exchanges.get(name)
+        if exchange is None:
+            raise _impossible(f"exchange {name}, which is not here")
+        return exchange
+
+    def _removable_exchange(self, name: str) -> Exchange:
+        exchange = self._known_exchange(name)
+        if exchange.builtin:
+            raise _impossible(f"exchange {name}, which is built in")
+        return exchange
+
+    # The memory functions: primary and replica call these and no others.
+
+    def _add_queue(self, record: QueueDeclared) -> Queue:
+        level = explicit_level(record.arguments) or ReplicationLevel.NONE
+        queue = Queue(
+            record.name,
+            record.number,
+            record.durable,
+            record.exclusive,
+            record.auto_delete,
+            record.alternate_exchange,
+            record.arguments,
+            level,
+            queue_settings(record.arguments, self.config.queue_limit_bytes),
+        )
+        self.queues[record.name] = queue
+        self.default_exchange.routes[record.name] = [queue]
+        if record.number:
+            self.queues_by_number[record.number] = queue
+            self.next_number = max(self.next_number, record.number + 1)
+        self._use_alternate(record.alternate_exchange, 1)
+        return queue
+
+    def _remove_queue(self, queue: Queue) -> None:
+        for binding in list(queue.bindings.values()):
+            binding.exchange.discard(queue, binding.exchange.identity(binding.key))
+        del self.queues[queue.name]
+        del self.default_exchange.routes[queue.name]
+        if queue.number:
+            del self.queues_by_number[queue.number]
+        self._use_alternate(queue.alternate_exchange, -1)
+        queue.deleted = True
+        for subscription in queue.subscriptions:
+            subscription.closed = True
+
+    def _add_exchange(self, record: ExchangeDeclared, replicated: bool) -> Exchange:
+        exchange = self._new_exchange(
+            record.name,
+            record.type,
+            record.durable,
+            record.alternate_exchange,
+            record.arguments,
+            False,
+            replicated,
+        )
+        exchange.auto_delete = record.auto_delete
+        self.exchanges[record.name] = exchange
+        self._use_alternate(record.alternate_exchange, 1)
+        return exchange
+
+    def _remove_exchange(self, exchange: Exchange) -> None:
+        for binding in list(exchange.bindings.values()):
+            exchange.discard(binding.queue, exchange.identity(binding.key))
+        del self.exchanges[exchange.name]
+        self._use_alternate(exchange.alternate_exchange, -1)
+
+    def _use_alternate(self, name: str, change: int) -> None:
+        if name:
+            uses = self.alternate_uses.get(name, 0) + change
+            if uses:
+                self.alternate_uses[name] = uses
+            else:
+                del self.alternate_uses[name]
+
+    def _add_binding(
+        self,
+        exchange: Exchange,
+        queue: Queue,
+        key: str,
+        arguments: dict[str, object],
+        replicated: bool,
+    ) -> None:
+        if (queue.name, exchange.identity(key)) not in exchange.bindings:
+            exchange.add(Binding(exchange, queue, key, arguments, replicated))
+
+    def _remove_binding(self, exchange: Exchange, queue: Queue, key: str) -> None:
+        identity = exchange.identity(key)
+        if (queue.name, identity) in exchange.bindings:
+            exchange.discard(queue, identity)
+
+    # Whole state.
+
+    def snapshot(self) -> Iterator[Record]:
+        """Records that make the replicated state as it is now, for an empty replica.
+
+        Consistent at the call; may be consumed later, while the state goes on (the records of
+        what happens meanwhile follow it). Costs one reference an entry until consumed.
+        """
+        records: list[Record] = [
+            ExchangeDeclared(
+                exchange.name,
+                exchange.type,
+                exchange.durable,
+                exchange.alternate_exchange,
+                exchange.arguments,
+                exchange.auto_delete,
+            )
+            for exchange in self.exchanges.values()
+            if exchange.replicated
+        ]
+        queues = list(self.queues_by_number.values())
+        for queue in queues:
+            self._snapshot_queue(queue, records)
+        for queue in queues:
+            if queue.journaled:
+                entries = queue.entries()
+                records.extend(entries)
+                # Whoever is promoted must go on where the primary was: others may have seen more.
+                last = entries[-1].position if entries else 0
+                if queue.last_position > last:
+                    records.append(Dequeued(queue, [queue.last_position]))
+        return iter(records)
+
+    def _snapshot_queue(self, queue: Queue, records: list[Record]) -> None:
+        records.append(
+            QueueDeclared(
+                queue.name,
+                queue.number,
+                queue.durable,
+                queue.exclusive,
+                queue.auto_delete,
+                queue.alternate_exchange,
+                queue.arguments,
+            )
+        )
+        if queue.used:
+            records.append(QueueUsed(queue.name, queue.number))
+        for binding in queue.bindings.values():
+            if binding.replicated:
+                records.append(
+                    Bound(binding.exchange.name, queue.name, binding.key, binding.arguments)
+                )
+
+    def clear_replicated(self) -> None:
+        """Forget every replicated object. The caller applies a snapshot next."""
+        for queue in list(self.queues_by_number.values()):
+            self._remove_queue(queue)
+        for exchange in list(self.exchanges.values()):
+            if exchange.replicated:
+                self._remove_exchange(exchange)
+
+
+def _impossible(what: str) -> BrokerError:
+    return BrokerError(
+        Condition.ILLEGAL_STATE, f"Replication is broken: the primary's log names {what}"
+    )

@@ -1,0 +1,111 @@
+"""The ``habroker`` object: what ``qpid-ha`` reads, and the methods it calls.
+
+One object, ``org.apache.qpid.ha:habroker:ha-broker``, present when HA is on. Its state is the
+node's; the node implements ``HaOperations``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from mypy_extensions import mypyc_attr
+
+from tanist.core.message import Message
+from tanist.management.agent import ManagedObject
+from tanist.management.codec import decode_request, text_of
+from tanist.management.schema import HA_BROKER
+from tanist.types import BrokerError, Condition
+from tanist.wire.amqp010.values import Value
+
+PROMOTE: Final = "promote"
+METHODS: Final = (PROMOTE, "setBrokersUrl", "setPublicUrl", "replicate")
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class HaOperations:
+    """What the habroker object shows and does; implemented by the node."""
+
+    def ha_status(self) -> str:
+        """Status as ``qpid-ha`` prints it."""
+        raise NotImplementedError
+
+    def ha_brokers_url(self) -> str:
+        """Canonical URL of the members, or empty."""
+        raise NotImplementedError
+
+    def ha_public_url(self) -> str:
+        """Canonical URL told to clients, or empty."""
+        raise NotImplementedError
+
+    def ha_members(self) -> list[Value]:
+        """Broker-info maps."""
+        raise NotImplementedError
+
+    def ha_promote(self) -> None:
+        """Make this broker the primary. Raises: BrokerError that says why it must not be."""
+        raise NotImplementedError
+
+    def ha_set_brokers_url(self, url: str) -> None:
+        """Use another member list. Raises: BrokerError for a bad URL."""
+        raise NotImplementedError
+
+    def ha_set_public_url(self, url: str) -> None:
+        """Tell clients another URL. Raises: BrokerError for a bad URL."""
+        raise NotImplementedError
+
+
+class HaBroker(ManagedObject):
+    """The managed object."""
+
+    def __init__(
+        self, operations: HaOperations, system_id: UUID, replicate_default: str, created_ns: int
+    ) -> None:
+        super().__init__(HA_BROKER, "ha-broker", created_ns)
+        self._operations = operations
+        self._system_id = system_id
+        self._replicate_default = replicate_default
+
+    def values(self) -> dict[str, Value]:
+        """The properties of section 4.1 of the compatibility facts, all always present."""
+        operations = self._operations
+        return {
+            "name": "ha-broker",
+            "status": operations.ha_status(),
+            "brokersUrl": operations.ha_brokers_url(),
+            "publicUrl": operations.ha_public_url(),
+            "replicateDefault": self._replicate_default,
+            "members": operations.ha_members(),
+            "systemId": self._system_id,
+        }
+
+    def methods(self) -> tuple[str, ...]:
+        """promote, setBrokersUrl, setPublicUrl, replicate."""
+        return METHODS
+
+    def invoke(self, method: str, arguments: dict[str, Value]) -> dict[str, Value]:
+        """Carry out a method of the habroker; none has out arguments."""
+        if method == PROMOTE:
+            self._operations.ha_promote()
+        elif method == "setBrokersUrl":
+            self._operations.ha_set_brokers_url(text_of(arguments.get("url")))
+        elif method == "setPublicUrl":
+            self._operations.ha_set_public_url(text_of(arguments.get("url")))
+        else:
+            raise BrokerError(
+                Condition.NOT_IMPLEMENTED,
+                "replicate: replication of single queues is not available in this version; "
+                "use a cluster with qpid.replicate=all on the queue",
+            )
+        return {}
+
+
+def asks_to_promote(message: Message) -> bool:
+    """Whether a request to the agent calls ``promote``: the one that must wait while joining."""
+    try:
+        request = decode_request(message)
+    except BrokerError:
+        return False
+    if request is None or request.opcode != "_method_request":
+        return False
+    return text_of(request.body.get("_method_name")) == PROMOTE

@@ -1,0 +1,84 @@
+"""Who a broker says it is, and ids that are unique without rolling dice.
+
+The edge gives sixteen random bytes at each start (``boot_id``); ids are derived from them by
+counting, so a simulated node makes the same ids in every run of the same seed.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from tanist.core.message import Message
+from tanist.ha.messages import (
+    CONFIRMED_PROPERTY,
+    EPOCH_PROPERTY,
+    STATUS_PROPERTY,
+    SYSTEM_ID_PROPERTY,
+)
+from tanist.ha.roles import Status
+from tanist.ha.url import Url
+from tanist.node.config import NodeConfig
+from tanist.wire.amqp010.codec import encode_header, make
+from tanist.wire.amqp010.values import STR16_CODE, Array, Value, uint32, uint64
+
+FAILOVER_EXCHANGE: Final = "amq.failover"
+
+
+class UuidSource:
+    """Makes uuids from the boot id by counting; call it for the next one."""
+
+    def __init__(self, boot_id: bytes) -> None:
+        self._boot_id = boot_id
+        self._count = 0
+
+    def __call__(self) -> UUID:
+        """A uuid that no other call, start or broker gets."""
+        self._count += 1
+        digest = sha256(self._boot_id + self._count.to_bytes(8, "big")).digest()
+        return UUID(bytes=digest[:16], version=4)
+
+
+def server_properties(
+    config: NodeConfig, status: Status, epoch: int, confirmed: int
+) -> dict[str, Value]:
+    """The server-properties of connection.start.
+
+    A member of a cluster adds who it is, its status, its epoch and how much it ``confirmed`` in it:
+    other members tell a primary from a backup by them, before they log in.
+    """
+    properties: dict[str, Value] = {
+        "product": "qpid-tanist",
+        "version": config.version,
+        "platform": "Python",
+        "host": config.node_name,
+        "qpid.federation_tag": config.federation_tag or str(config.system_id),
+    }
+    if config.ha_cluster:
+        properties[SYSTEM_ID_PROPERTY] = config.system_id
+        properties[STATUS_PROPERTY] = uint32(int(status))
+        properties[EPOCH_PROPERTY] = uint64(epoch)
+        properties[CONFIRMED_PROPERTY] = uint64(confirmed)
+    return properties
+
+
+def failover_message(url: Url) -> Message | None:
+    """What a queue bound to ``amq.failover`` gets: where the members are; None without a URL.
+
+    The header ``amq.failover`` is an array of str16, one address an element.
+    """
+    elements = url.failover_elements()
+    if not elements:
+        return None
+    header = encode_header(
+        [
+            make("message.delivery-properties", routing_key=FAILOVER_EXCHANGE),
+            make(
+                "message.message-properties",
+                content_length=0,
+                application_headers={FAILOVER_EXCHANGE: Array(STR16_CODE, elements)},
+            ),
+        ]
+    )
+    return Message(header, b"", FAILOVER_EXCHANGE, FAILOVER_EXCHANGE)

@@ -1,0 +1,358 @@
+"""One broker as a pure function: ``Node.step(input) -> outputs``.
+
+The order of things within a step is the law of the product:
+
+1. the input: bytes become events, events become commands, commands become records in memory;
+2. the management agent answers, then entries go out to subscriptions with credit;
+3. the records of the step are numbered, encoded once and sent to the backups;
+4. what the step may not confirm yet is sealed with the newest index and held at the gate;
+5. the gate opens as far as every in-sync backup has acknowledged;
+6. whatever all this wrote leaves, one ``Send`` per connection.
+
+So a confirmation can only leave in a step after its record did, and only when it came back.
+A node that stops (``Stop`` is among the outputs) confirms nothing any more.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tanist.core.broker import Broker, BrokerConfig
+from tanist.core.message import Message
+from tanist.ha.messages import RecordWriter
+from tanist.ha.roles import IllegalTransition
+from tanist.management.agent import Agent
+from tanist.management.codec import Reply
+from tanist.management.ha_broker import HaBroker, asks_to_promote
+from tanist.management.schema import MEMBERS_UPDATE, SEVERITY_INFORM
+from tanist.node.admission import Admission, Kind, ServerConnection
+from tanist.node.cluster import Cluster
+from tanist.node.config import NodeConfig
+from tanist.node.gate import Gate
+from tanist.node.identity import UuidSource, failover_message, server_properties
+from tanist.node.inputs import (
+    Connected,
+    Disconnected,
+    Input,
+    LinkUp,
+    Listening,
+    Received,
+    Started,
+    Writable,
+)
+from tanist.node.outbox import Outbox
+from tanist.node.outputs import Arm, Close, Output, Send
+from tanist.security.sasl import Authenticator, AuthenticatorConfig
+from tanist.sessions.amqp010.publishing import headers_of
+from tanist.sessions.amqp010.sessions import Sessions
+from tanist.types import BrokerError, ReplicationLevel
+from tanist.wire.amqp010.connection import Connection, ConnectionSettings
+from tanist.wire.amqp010.events import Closed, Event, Failed
+from tanist.wire.amqp010.values import Value
+
+SCAN_INTERVAL_S: Final = 0.1
+"""How often heartbeats are looked after: well under the shortest interval (1 s), and cheap."""
+
+SCAN_PAUSE_S: Final = 0.01
+"""Least time between two looks, whatever the connections say."""
+
+AGENT_ROUNDS_MAX: Final = 8
+"""Rounds of agent answers within a step; an answer routed back to the agent must not spin."""
+
+PROMOTES_WAITING_MAX: Final = 100
+"""Promote requests kept while a joining broker looks around; one resource manager sends one."""
+
+EXPIRY_TESTS_MAX: Final = 1000
+"""Entries looked at per step while expired messages are swept out."""
+
+
+class Node:
+    """One broker. Feed it ``Started`` first, then every input in the order things happen."""
+
+    def __init__(
+        self, config: NodeConfig, gate: Gate | None = None, writer: RecordWriter | None = None
+    ) -> None:
+        """``gate`` and ``writer`` may be given to observe them, or to break a rule in a test.
+
+        Raises: BrokerError (INVALID_ARGUMENT) for a configuration that cannot work.
+        """
+        config.validate()
+        self.config = config
+        self._outbox = Outbox()
+        self.gate = gate or Gate()
+        self._connections: dict[int, ServerConnection] = {}
+        self._next_scan = 0.0
+        self._armed_at = float("inf")
+        self._sweep_at = float("inf")
+        self._wall_offset_s = 0.0
+        self._settings_of: tuple[int, int, int] = (-1, -1, -1)
+        self._settings = ConnectionSettings()
+        self._promotes: list[Message] = []
+        uuids = UuidSource(config.boot_id)
+        self.agent = Agent(uuids(), int(config.mgmt_pub_interval_s), 0)
+        self.broker = Broker(
+            BrokerConfig(
+                ha=config.ha_cluster,
+                default_level=ReplicationLevel.parse(config.ha_replicate),
+                queue_limit_bytes=config.default_queue_limit_bytes,
+                failover_exchange=config.ha_cluster,
+                agent_name=self.agent.name,
+            ),
+            uuids,
+            headers_of,
+            self._failover_message,
+        )
+        self.sessions = Sessions(self.broker, config.auth)
+        self._authenticator = Authenticator(
+            AuthenticatorConfig(auth=config.auth, realm=config.realm, passwords=config.passwords)
+        )
+        self.cluster = Cluster(
+            config, self.broker, self.gate, self._outbox, writer or RecordWriter()
+        )
+        self._admission = Admission(config, self.cluster, self._authenticator, self._outbox)
+
+    def step(self, happened: Input) -> list[Output]:
+        """Take one input; returns what the edge must do, in order.
+
+        Never raises for anything a peer did. After an output ``Stop`` the node must not be stepped
+        again.
+        """
+        now = happened.now
+        self.broker.now = now
+        self.sessions.begin_step()
+        try:
+            self._take(happened, now)
+            if not self._outbox.stopped:
+                self._finish(now, isinstance(happened, Received))
+        except IllegalTransition as impossible:
+            self._outbox.stop(f"Shutting down: {impossible}")
+        return self._outbox.take()
+
+    # -- inputs -----------------------------------------------------------------------------
+
+    def _take(self, happened: Input, now: float) -> None:
+        if isinstance(happened, Received):
+            if happened.conn < 0:
+                self.cluster.link_received(happened.conn, happened.data, now)
+            else:
+                self._received(happened, now)
+        elif isinstance(happened, Connected):
+            self._connected(happened, now)
+        elif isinstance(happened, Disconnected):
+            self._disconnected(happened, now)
+        elif isinstance(happened, Writable):
+            conn = self._connections.get(happened.conn)
+            if conn is not None and conn.link is not None:
+                self.sessions.writable(conn.link, happened.writable)
+        elif isinstance(happened, LinkUp):
+            self.cluster.link_up(happened.conn, now)
+        elif isinstance(happened, Started):
+            self._started(happened, now)
+        elif not isinstance(happened, Listening):
+            self._armed_at = float("inf")
+            self._tick(now)
+
+    def _started(self, happened: Started, now: float) -> None:
+        self._wall_offset_s = happened.wall_s - now
+        self._next_scan = now + SCAN_INTERVAL_S
+        self._sweep_at = now + self.config.queue_purge_interval_s
+        config = self.config
+        self._set_clock(now)
+        if config.mgmt_enable and (config.ha_cluster or config.ha_queue_replication):
+            self.agent.register(
+                HaBroker(self.cluster, config.system_id, config.ha_replicate, self.agent.now_ns)
+            )
+        self.cluster.start(now, self._wall_offset_s)
+
+    def _connected(self, happened: Connected, now: float) -> None:
+        connection = Connection(self._connection_settings(), now)
+        self._connections[happened.conn] = ServerConnection(
+            happened.conn, connection, happened.peer, happened.local, now
+        )
+
+    def _received(self, happened: Received, now: float) -> None:
+        conn = self._connections.get(happened.conn)
+        if conn is None:
+            return
+        if conn.link is not None:
+            conn.link.heard_at = now
+        self._events(conn, conn.connection.receive_data(happened.data, now), now)
+
+    def _events(self, conn: ServerConnection, events: list[Event], now: float) -> None:
+        for event in events:
+            if isinstance(event, (Closed, Failed)):
+                self._end(conn, event, now)
+                return
+            link = conn.link
+            if link is not None:
+                self.sessions.on_event(link, event)
+            elif conn.kind is Kind.BACKUP:
+                self.cluster.backup_event(conn.number, event)
+            elif not self._admission.event(conn, event, now):
+                self._outbox.put(Close(conn.number, abort=True))
+                self._forget(conn, now)
+                return
+
+    def _end(self, conn: ServerConnection, event: Closed | Failed, now: float) -> None:
+        """The connection ended by protocol: say the last words, then drop it."""
+        if isinstance(event, Failed):
+            self._outbox.log("info", "Protocol", f"{conn.peer}: {event.text}")
+        data = conn.connection.data_to_send()
+        if data:
+            self._outbox.put(Send(conn.number, data))
+        self._outbox.put(Close(conn.number))
+        self._forget(conn, now)
+
+    def _disconnected(self, happened: Disconnected, now: float) -> None:
+        if happened.conn < 0:
+            self.cluster.link_gone(happened.conn, now, happened.reason)
+            return
+        conn = self._connections.get(happened.conn)
+        if conn is not None:
+            self._forget(conn, now)
+
+    def _forget(self, conn: ServerConnection, now: float) -> None:
+        del self._connections[conn.number]
+        conn.connection.abandon()
+        self._admission.closed(conn)
+        if conn.link is not None:
+            self.sessions.close_link(conn.link)
+        elif conn.kind is Kind.BACKUP:
+            self.cluster.backup_gone(conn.number, conn.silent, now)
+
+    def _tick(self, now: float) -> None:
+        if now >= self._next_scan:
+            self._scan(now)
+        self.cluster.tick(now)
+        if now >= self.broker.deadline:
+            self.broker.tick()
+        if now >= self._sweep_at and self.cluster.serves_clients:
+            done = self.broker.expire(EXPIRY_TESTS_MAX)
+            self._sweep_at = now + (self.config.queue_purge_interval_s if done else 0.0)
+
+    def _scan(self, now: float) -> None:
+        """Heartbeats. The next scan is at the next beat that is known, or soon."""
+        soonest = now + SCAN_INTERVAL_S
+        overdue = now - self.config.max_negotiate_time_s
+        for conn in list(self._connections.values()):
+            if conn.since < overdue and conn.kind is Kind.OPENING:
+                self._outbox.put(Close(conn.number, abort=True))
+                self._forget(conn, now)
+                continue
+            if now >= conn.connection.deadline:
+                events = conn.connection.tick(now)
+                conn.silent = bool(events)
+                self._events(conn, events, now)
+            soonest = min(soonest, conn.connection.deadline)
+        self._next_scan = max(soonest, now + SCAN_PAUSE_S)
+
+    # -- the end of a step ------------------------------------------------------------------
+
+    def _finish(self, now: float, routine: bool) -> None:
+        """``routine``: bytes arrived, which moves no deadline but, perhaps, that of the link."""
+        broker = self.broker
+        if broker.agent_inbox or self.cluster.changed or self._promotes:
+            self._manage(now)
+        again = self.sessions.dispatch()
+        broker.notices.clear()
+        if broker.journal:
+            records = broker.journal
+            broker.journal = []
+            self.cluster.replicate(records)
+        index = self.cluster.log.index
+        for held in self.sessions.take_touched():
+            held.seal(index)
+            if index <= self.gate.opened_index or self.cluster.primary is None:
+                held.open_gate(index)
+            else:
+                self.gate.hold(index, held)
+        self.cluster.settle()
+        if self.cluster.changed:
+            again = True
+        if self._outbox.stopped:
+            return
+        self._write()
+        if again or not routine or self.cluster.links.deadline() < self._armed_at:
+            self._arm(now, again)
+
+    def _manage(self, now: float) -> None:
+        if not self.config.mgmt_enable:
+            self.broker.agent_inbox.clear()
+            self.cluster.changed = False
+            return
+        self._set_clock(now)
+        for _ in range(AGENT_ROUNDS_MAX):
+            if self.cluster.changed:
+                self.cluster.changed = False
+                members: dict[str, Value] = {"members": self.cluster.ha_members()}
+                self._publish(self.agent.event(MEMBERS_UPDATE, members, SEVERITY_INFORM))
+            inbox = self._take_inbox(now)
+            if not inbox:
+                return
+            for message in inbox:
+                self._answer(message)
+
+    def _answer(self, message: Message) -> None:
+        try:
+            for reply in self.agent.answer(message):
+                self._publish(reply)
+        except BrokerError as error:  # an answer that cannot be put into a message
+            self._outbox.log("info", "Management", f"request not answered: {error.text}")
+
+    def _take_inbox(self, now: float) -> list[Message]:
+        """What the agent answers now. A promotion waits until the other members were heard."""
+        inbox = self._promotes + self.broker.agent_inbox
+        self.broker.agent_inbox = []
+        self._promotes = []
+        ready: list[Message] = []
+        for message in inbox:
+            if not asks_to_promote(message) or not self.cluster.promotion_must_wait(now):
+                ready.append(message)
+            elif len(self._promotes) < PROMOTES_WAITING_MAX:
+                self._promotes.append(message)
+        return ready
+
+    def _publish(self, reply: Reply) -> None:
+        message = Message(reply.header, reply.body, reply.exchange, reply.routing_key)
+        try:
+            self.broker.publish(message, reply.exchange)
+        except BrokerError as error:
+            self._outbox.log(
+                "debug", "Management", f"no answer to {reply.exchange!r}: {error.text}"
+            )
+
+    def _write(self) -> None:
+        for conn in self._connections.values():
+            if conn.connection.has_data():
+                self._outbox.put(Send(conn.number, conn.connection.data_to_send()))
+
+    def _arm(self, now: float, again: bool) -> None:
+        at = now
+        if not again:
+            at = min(self._next_scan, self.cluster.deadline(), self.broker.deadline)
+            at = max(at, now)
+        if at < self._armed_at:
+            self._armed_at = at
+            self._outbox.put(Arm(at))
+
+    # -- small things -----------------------------------------------------------------------
+
+    def _set_clock(self, now: float) -> None:
+        self.agent.now_ns = int((now + self._wall_offset_s) * 1_000_000_000)
+
+    def _connection_settings(self) -> ConnectionSettings:
+        cluster = self.cluster
+        wanted = (int(cluster.role.status), cluster.log.epoch, cluster.confirmed)
+        if wanted != self._settings_of:
+            self._settings_of = wanted
+            self._settings = ConnectionSettings(
+                role="server",
+                server_properties=server_properties(
+                    self.config, cluster.role.status, cluster.log.epoch, cluster.confirmed
+                ),
+                mechanisms=self._authenticator.mechanisms(),
+            )
+        return self._settings
+
+    def _failover_message(self) -> Message | None:
+        return failover_message(self.cluster.public_url)

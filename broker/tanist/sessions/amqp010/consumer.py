@@ -1,0 +1,153 @@
+"""A consumer: the sink of one subscription, which writes its entries as ``message.transfer``.
+
+The hot half of delivery. Per message it makes one ``Delivery`` and nothing else; the command head
+is encoded once per consumer, the header is the producer's with exchange, redelivered flag and
+remaining time to live stamped in. What happens to the entry depends on the modes of
+``message.subscribe``:
+
+* explicit accept: remembered in ``unacked`` until settled;
+* accept none, pre-acquired: the delivery settles it. Such entries are collected and dequeued
+  together by ``settle_deliveries`` after the dispatch: one record per queue, not per message;
+* accept none, not acquired: remembered (up to ``BROWSED_MAX``) for ``message.acquire``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tanist.core.broker import Broker
+from tanist.core.message import NEVER, Message
+from tanist.core.records import Entry
+from tanist.core.subscription import Sink, Subscription
+from tanist.sessions.amqp010.link import STEP_BYTES_MAX
+from tanist.sessions.amqp010.state import BROWSED_MAX, Delivery, SessionState, StepWork
+from tanist.types import Condition
+from tanist.wire.amqp010.transfer import encode_transfer, stamp_header
+
+ACCEPT_EXPLICIT: Final = 0
+ACCEPT_NONE: Final = 1
+PRE_ACQUIRED: Final = 0
+NOT_ACQUIRED: Final = 1
+
+FRAME_OVERHEAD_BYTES: Final = 64
+"""What a transfer costs beyond header and body: frame headers and the command."""
+
+
+class Consumer(Sink):
+    """Delivers the entries of one subscription called ``destination`` to its session."""
+
+    __slots__ = (
+        "broker",
+        "browsing",
+        "explicit",
+        "flush_ids",
+        "head",
+        "link",
+        "session",
+        "state",
+        "unacked",
+        "windowed",
+    )
+
+    def __init__(
+        self,
+        broker: Broker,
+        state: SessionState,
+        destination: str,
+        accept_mode: int,
+        acquire_mode: int,
+    ) -> None:
+        self.broker = broker
+        self.state = state
+        self.session = state.session
+        self.link = state.link
+        self.head = encode_transfer(destination, accept_mode, acquire_mode)
+        self.explicit = accept_mode == ACCEPT_EXPLICIT
+        self.browsing = acquire_mode == NOT_ACQUIRED
+        self.unacked = state.unacked
+        self.windowed = state.windowed
+        self.flush_ids: list[int] = []
+
+    def ready(self) -> bool:
+        """Whether the connection takes more in this step."""
+        link = self.link
+        work = self.state.work
+        if link.step != work.step:
+            link.step = work.step
+            link.budget = STEP_BYTES_MAX
+        if link.budget > 0:
+            return link.writable
+        if link not in work.starved:
+            work.starved.append(link)
+        return False
+
+    def deliver(self, subscription: Subscription, entry: Entry) -> None:
+        """Send ``entry`` and remember it as the modes demand."""
+        message = entry.message
+        header = stamp_header(
+            message.header,
+            message.exchange,
+            entry.redelivered,
+            None if message.expires_at == NEVER else remaining_ms(message, self.broker.now),
+        )
+        command_id = self.session.send_transfer(self.head, header, message.body, message.bodiless)
+        self.link.budget -= message.size + FRAME_OVERHEAD_BYTES
+        self.state.delivered += 1
+        if self.explicit:
+            delivery = Delivery(entry, subscription)
+            self.unacked[command_id] = delivery
+            if subscription.window:
+                self.windowed[command_id] = delivery
+            return
+        if subscription.window:
+            self.windowed[command_id] = Delivery(entry, subscription)
+        if self.browsing:
+            self._remember_browsed(command_id, Delivery(entry, subscription))
+        else:
+            self._settle(entry)
+
+    def _remember_browsed(self, command_id: int, delivery: Delivery) -> None:
+        browsed = self.state.browsed
+        browsed.append(command_id)
+        self.unacked[command_id] = delivery
+        if len(browsed) > BROWSED_MAX:
+            self.unacked.pop(browsed.popleft(), None)
+
+    def _settle(self, entry: Entry) -> None:
+        state = self.state
+        if not state.settled_on_delivery:
+            state.work.settling.append(state)
+        state.settled_on_delivery.append(entry)
+
+    def flushed(self, subscription: Subscription) -> None:
+        """An unfinished flush is over: complete its command."""
+        ids = self.flush_ids
+        if ids:
+            self.flush_ids = []
+            self.state.flushed(ids)
+
+    def closed(self, subscription: Subscription) -> None:
+        """The queue was deleted under the consumer.
+
+        One that waits for messages is told: its session ends at the end of the step. One without
+        credit is not, as in the original: Python deletes a queue by closing its sender and cancels
+        the idle receiver afterwards.
+        """
+        self.flushed(subscription)
+        if subscription.messages_left > 0 and subscription.bytes_left > 0:
+            text = f"Queue {subscription.queue.name} has been deleted."
+            self.state.work.broken.append((self.state, Condition.RESOURCE_DELETED, text))
+
+
+def remaining_ms(message: Message, now: float) -> int:
+    """Time to live left, whole milliseconds, at least 1: 0 would mean none at all."""
+    return max(1, int((message.expires_at - now) * 1000))
+
+
+def settle_deliveries(broker: Broker, work: StepWork) -> None:
+    """Dequeue what accept-none consumers were sent in this step."""
+    for state in work.settling:
+        entries = state.settled_on_delivery
+        state.settled_on_delivery = []
+        broker.dequeue(entries)
+    work.settling.clear()

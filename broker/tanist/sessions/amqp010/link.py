@@ -1,0 +1,52 @@
+"""One client connection as the sessions see it.
+
+The node makes a ``ClientLink`` for each connection that it admits and hands it in with every event.
+``writable`` follows the edge's write buffer. Within one step a link is given about
+``STEP_BYTES_MAX`` bytes of deliveries: the edge can only say "full" after the step, and one step
+must not copy a whole queue into one write. A link that used up its share waits for the next step
+(see ``Sessions.begin_step``).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tanist.wire.amqp010.connection import Connection
+
+STEP_BYTES_MAX: Final = 512 * 1024
+"""Bytes of deliveries one link gets per step: well above the edge's high-water mark (64 KiB), so
+that a slow peer fills its buffer and is paused, and small against memory."""
+
+
+class ClientLink:
+    """A connection with sessions.
+
+    ``number`` is the node's connection id, ``user`` the authenticated identity, ``peer`` the
+    remote ``host:port``. ``heard_at`` (monotonic seconds) is when bytes last arrived: the node
+    keeps it. ``budget`` is what step number ``step`` may still deliver, bytes.
+    """
+
+    __slots__ = (
+        "budget",
+        "closed",
+        "connection",
+        "heard_at",
+        "number",
+        "peer",
+        "step",
+        "user",
+        "writable",
+    )
+
+    def __init__(
+        self, connection: Connection, number: int, user: str, peer: str, now: float
+    ) -> None:
+        self.connection = connection
+        self.number = number
+        self.user = user
+        self.peer = peer
+        self.heard_at = now
+        self.writable = True
+        self.closed = False
+        self.step = 0
+        self.budget = STEP_BYTES_MAX

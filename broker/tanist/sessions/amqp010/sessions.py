@@ -1,0 +1,283 @@
+"""All 0-10 sessions of a node: events of client connections in, commands to the broker out.
+
+How the node drives it, per step::
+
+    sessions.begin_step()                      # before the input
+    sessions.on_event(link, event)             # Attached, Transfer, Command, Completed, Detached
+    sessions.dispatch()                        # once, in place of Broker.dispatch
+    for held in sessions.take_touched(): ...   # seal and hold (sessions.held)
+    # then Connection.data_to_send of every connection: completions go out after deliveries
+
+A ``BrokerError`` of a command becomes execution.exception and the end of its session; the other
+sessions of the connection live on. A message whose header breaks the protocol ends the connection.
+Session names belong to a user (specification 9.2); what happens when a name is attached twice is
+told at ``_attach``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tanist.core.broker import Broker
+from tanist.core.records import Entry
+from tanist.sessions.amqp010 import exchanges, messages, publishing, queues, transactions
+from tanist.sessions.amqp010.consumer import settle_deliveries
+from tanist.sessions.amqp010.link import ClientLink
+from tanist.sessions.amqp010.outcome import AFTER_EARLIER, AFTER_RECORDS, LATER
+from tanist.sessions.amqp010.state import SessionState, StepWork
+from tanist.sessions.held import Held
+from tanist.types import BrokerError, Condition, FramingError
+from tanist.wire.amqp010.events import Attached, Command, Completed, Detached, Event, Transfer
+from tanist.wire.amqp010.session import Session
+
+SESSION_BUSY: Final = 1
+"""session.detach-code: the name is attached by somebody who is there."""
+
+TRANSFER_CLASS: Final = 4
+TRANSFER_CODE: Final = 1
+"""Codes of message.transfer, for execution.exception."""
+
+STALE_S: Final = 2.0
+"""A connection silent for this long (and for its heartbeat interval) no longer defends a name."""
+
+CommandFunction = Callable[[Broker, SessionState, Command], int]
+
+
+def sync(broker: Broker, state: SessionState, command: Command) -> int:
+    """execution.sync: complete when everything before it is."""
+    return AFTER_EARLIER
+
+
+COMMANDS: Final[dict[str, CommandFunction]] = {
+    "execution.sync": sync,
+    "message.accept": messages.accept,
+    "message.release": messages.release,
+    "message.reject": messages.reject,
+    "message.acquire": messages.acquire,
+    "message.subscribe": messages.subscribe,
+    "message.cancel": messages.cancel,
+    "message.set-flow-mode": messages.set_flow_mode,
+    "message.flow": messages.flow,
+    "message.flush": messages.flush,
+    "message.stop": messages.stop,
+    "tx.select": transactions.select,
+    "tx.commit": transactions.commit,
+    "tx.rollback": transactions.rollback,
+    "exchange.declare": exchanges.declare,
+    "exchange.delete": exchanges.delete,
+    "exchange.query": exchanges.query,
+    "exchange.bind": exchanges.bind,
+    "exchange.unbind": exchanges.unbind,
+    "exchange.bound": exchanges.bound,
+    "queue.declare": queues.declare,
+    "queue.delete": queues.delete,
+    "queue.purge": queues.purge,
+    "queue.query": queues.query,
+}
+"""What we execute. Any other command of the specification is answered with not-implemented."""
+
+
+class Sessions:
+    """The sessions of one node. ``check_user_ids``: authentication is on, user-ids must match."""
+
+    __slots__ = ("_by_link", "_names", "_work", "broker", "check_user_ids", "refused")
+
+    def __init__(self, broker: Broker, check_user_ids: bool = False) -> None:
+        self.broker = broker
+        self.check_user_ids = check_user_ids
+        self.refused = 0
+        self._names: dict[tuple[str, str], SessionState] = {}
+        self._by_link: dict[int, list[SessionState]] = {}
+        self._work = StepWork()
+
+    # -- the step -----------------------------------------------------------------------------
+
+    def begin_step(self) -> None:
+        """A new step: every link may be sent its share again. Call before the input is handled."""
+        work = self._work
+        work.step += 1
+        if work.starved:
+            starved = work.starved
+            work.starved = []
+            for link in starved:
+                self._wake(link)
+
+    def on_event(self, link: ClientLink, event: Event) -> None:
+        """Handle an event of ``link``'s connection; other events than the five are ignored.
+
+        Events of a session that ended meanwhile are ignored too.
+        """
+        if isinstance(event, Transfer):
+            state = event.session.context
+            if isinstance(state, SessionState) and state.alive:
+                try:
+                    publishing.publish(self.broker, state, event, self.check_user_ids)
+                except FramingError as broken:
+                    link.connection.close(broken.condition.code, broken.text)
+                    self.close_link(link)
+                except BrokerError as error:
+                    self._fail(state, error, event.id, TRANSFER_CLASS, TRANSFER_CODE)
+        elif isinstance(event, Command):
+            state = event.session.context
+            if isinstance(state, SessionState) and state.alive:
+                self._execute(state, event)
+        elif isinstance(event, Completed):
+            state = event.session.context
+            if isinstance(state, SessionState) and state.alive:
+                messages.completed(self.broker, state, event.ranges)
+        elif isinstance(event, Attached):
+            self._attach(link, event.session, event.force)
+        elif isinstance(event, Detached):
+            state = event.session.context
+            if isinstance(state, SessionState):
+                self._end(state)
+
+    def dispatch(self) -> bool:
+        """Deliver what can be delivered. True: there is more, step again soon (``Arm`` now).
+
+        First ends the sessions whose queues were deleted under them.
+        """
+        work = self._work
+        if work.broken:
+            self._end_broken()
+        more = self.broker.dispatch()
+        if work.settling:
+            settle_deliveries(self.broker, work)
+        return more or len(work.starved) > 0
+
+    def take_touched(self) -> list[Held]:
+        """The sessions that hold confirmations of this step; each must be sealed now."""
+        work = self._work
+        touched = work.touched
+        if touched:
+            work.touched = []
+        return touched
+
+    # -- links --------------------------------------------------------------------------------
+
+    def writable(self, link: ClientLink, writable: bool) -> None:
+        """The write buffer of ``link`` became full (False) or drained (True)."""
+        link.writable = writable
+        if writable:
+            self._wake(link)
+
+    def close_link(self, link: ClientLink) -> None:
+        """The connection is gone: all its sessions end. Idempotent."""
+        link.closed = True
+        link.writable = False
+        for state in list(self._by_link.get(link.number, ())):
+            self._end(state)
+        self._by_link.pop(link.number, None)
+
+    def sessions_of(self, link: ClientLink) -> list[SessionState]:
+        """The attached sessions of ``link``, oldest first (a new list)."""
+        return list(self._by_link.get(link.number, ()))
+
+    @property
+    def count(self) -> int:
+        """Sessions attached now."""
+        return len(self._names)
+
+    def _wake(self, link: ClientLink) -> None:
+        for state in self._by_link.get(link.number, ()):
+            for subscription in state.subscriptions.values():
+                self.broker.wake(subscription)
+
+    # -- the life of a session ----------------------------------------------------------------
+
+    def _attach(self, link: ClientLink, session: Session, force: bool) -> None:
+        """Take the name, or refuse it.
+
+        Python re-attaches with ``force`` after a reconnect, C++ and Java without, under the old
+        name, while the old connection may still look open to us (clients.md R9). So a name is
+        taken from its holder when the peer insists, or when the holder's connection has said
+        nothing for longer than 2 s and its own heartbeat interval, or on the same connection;
+        the old session ends, what it had not accepted is released. Against a holder that is
+        evidently alive the answer is session-busy: the Java client uses the name of its first
+        session to find out that its client id is in use. (Without heartbeats an idle client looks
+        like a dead one; the clients that share names on purpose ask for heartbeats.)
+        """
+        key = (link.user, session.name)
+        holder = self._names.get(key)
+        if holder is not None:
+            if not force and not self._is_stale(holder.link):
+                self.refused += 1
+                session.refuse(SESSION_BUSY)
+                return
+            holder.session.refuse(SESSION_BUSY)
+            self._end(holder)
+        state = SessionState(link, session, self._work)
+        session.context = state
+        self._by_link.setdefault(link.number, []).append(state)
+        self._names[key] = state
+
+    def _is_stale(self, link: ClientLink) -> bool:
+        silence_s = self.broker.now - link.heard_at
+        return link.closed or silence_s > max(STALE_S, float(link.connection.heartbeat_s))
+
+    def _execute(self, state: SessionState, command: Command) -> None:
+        struct = command.struct
+        function = COMMANDS.get(struct.name)
+        broker = self.broker
+        recorded = len(broker.journal)
+        try:
+            if function is None:
+                raise BrokerError(Condition.NOT_IMPLEMENTED, f"{struct.name} is not implemented")
+            outcome = function(broker, state, command)
+            if outcome == LATER:
+                return
+            if len(broker.journal) > recorded or outcome == AFTER_RECORDS:
+                state.hold(command.id)
+            elif outcome == AFTER_EARLIER:
+                state.finish_after_earlier(command.id)
+            else:
+                state.session.complete(command.id, command.id)
+        except BrokerError as error:
+            definition = struct.definition
+            self._fail(state, error, command.id, definition.class_code, definition.code)
+
+    def _fail(
+        self, state: SessionState, error: BrokerError, command_id: int, class_code: int, code: int
+    ) -> None:
+        state.session.exception(error.condition.code, error.text, command_id, class_code, code)
+        self._end(state)
+
+    def _end_broken(self) -> None:
+        broken = self._work.broken
+        self._work.broken = []
+        for state, condition, text in broken:
+            if state.alive and state.session.alive:
+                state.session.exception(condition.code, text, 0)
+                self._end(state)
+
+    def _end(self, state: SessionState) -> None:
+        """The session is over: undo everything that is only its own. Idempotent."""
+        if not state.alive:
+            return
+        state.alive = False
+        state.holding.clear()
+        state.transaction = None
+        key = (state.link.user, state.name)
+        if self._names.get(key) is state:
+            del self._names[key]
+        states = self._by_link.get(state.link.number)
+        if states is not None and state in states:
+            states.remove(state)
+        broker = self.broker
+        if state.settled_on_delivery:
+            settle_deliveries(broker, self._work)
+        for subscription in list(state.subscriptions.values()):
+            broker.cancel(subscription)
+        state.subscriptions.clear()
+        entries: list[Entry] = [
+            delivery.entry
+            for delivery in state.unacked.values()
+            if delivery.entry.holder is delivery.subscription
+        ]
+        state.unacked.clear()
+        state.windowed.clear()
+        state.browsed.clear()
+        if entries:
+            broker.release(entries, redelivered=True)
+        broker.release_owner(state)

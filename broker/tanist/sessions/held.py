@@ -1,0 +1,32 @@
+"""Confirmations that wait for their records: the contract between sessions and the gate.
+
+A confirmation of anything that became a record may be given only when that record is safe on
+every in-sync backup. A session collects such confirmations during a step; at the end of the step
+the node **seals** them with the index of the newest record, and when that index is safe it **opens
+the gate** for the session::
+
+    for held in sessions.take_touched():
+        held.seal(log.index)
+        gate.hold(log.index, held)       # later: held.open_gate(index)
+
+The cost is O(1) per session and step, whatever the number of messages.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import mypyc_attr
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Held:
+    """Something with confirmations to give once its records are safe: a session."""
+
+    __slots__ = ()
+
+    def seal(self, index: int) -> None:
+        """Everything collected since the last seal waits for record ``index``."""
+        raise NotImplementedError
+
+    def open_gate(self, index: int) -> None:
+        """Records up to ``index`` are safe: confirm everything sealed at or below it."""
+        raise NotImplementedError

@@ -1,0 +1,206 @@
+package tanist.client;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.StringJoiner;
+import javax.jms.ExceptionListener;
+import javax.jms.JMSException;
+import org.apache.qpid.client.AMQConnection;
+import org.apache.qpid.client.BrokerDetails;
+import org.apache.qpid.jms.ConnectionListener;
+import org.json.JSONArray;
+import org.json.JSONObject;
+
+/** The connection: its URL, opening it, its ups and downs. */
+final class Link implements ConnectionListener, ExceptionListener {
+    /** Between two attempts; without it a whole list of dead brokers is tried in milliseconds. */
+    private static final String CONNECT_DELAY_MS = "100";
+
+    /** Walks through the list before the library gives up; it has no word for "for ever". */
+    private static final String CYCLES = "1000000";
+
+    private static final Set<String> CONNECTION_OPTIONS =
+            Set.of("maxprefetch", "sync_publish", "sync_ack", "sync_client_ack");
+    private static final Set<String> BROKER_OPTIONS =
+            Set.of("connectdelay", "connecttimeout", "retries", "sasl_mechs", "tcp_nodelay", "idle_timeout");
+    private static final Set<String> FAILOVER_OPTIONS = Set.of("cyclecount");
+
+    private final Reporter report;
+    private AMQConnection connection;
+    private boolean dead;
+    private long connectedSince = -1; // nanoTime, -1 while there is no connection
+
+    Link(Reporter report) {
+        this.report = report;
+    }
+
+    /** Opens the connection; blocks until a broker accepts it. */
+    void open(String url) throws Exception {
+        AMQConnection opened = new AMQConnection(url);
+        synchronized (this) {
+            connection = opened;
+            connectedSince = System.nanoTime();
+        }
+        opened.setConnectionListener(this);
+        opened.setExceptionListener(this);
+        opened.start();
+    }
+
+    synchronized AMQConnection connection() {
+        if (connection == null) {
+            throw new IllegalStateException("not connected");
+        }
+        return connection;
+    }
+
+    /** True if the library has given the connection up. */
+    synchronized boolean isDead() {
+        return dead;
+    }
+
+    /**
+     * Waits at most {@code ms} while the connection is lost; false if it still is then. Sessions must be
+     * left alone from the loss until the library has restored them: it numbers a query before it waits
+     * for the session, so a command of another thread in between takes the number, the answer is not
+     * recognised, and the library hangs in its own failover for a minute.
+     */
+    synchronized boolean awaitConnected(long ms) {
+        return waitFor(true, ms);
+    }
+
+    /** False if the connection is lost now or within {@code ms}. */
+    synchronized boolean staysConnected(long ms) {
+        return !waitFor(false, ms);
+    }
+
+    private boolean waitFor(boolean connected, long ms) {
+        long deadline = System.nanoTime() + ms * 1_000_000;
+        try {
+            while (connectedSince >= 0 != connected) {
+                long left = (deadline - System.nanoTime()) / 1_000_000;
+                if (left <= 0) {
+                    return false;
+                }
+                wait(left);
+            }
+            return true;
+        } catch (InterruptedException end) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    /** When the present connection began; {@code now} while there is none. */
+    synchronized long connectedSince(long now) {
+        return connectedSince < 0 ? now : connectedSince;
+    }
+
+    void close() throws JMSException {
+        AMQConnection open;
+        synchronized (this) {
+            open = connection;
+        }
+        if (open != null) {
+            open.close();
+        }
+    }
+
+    @Override
+    public boolean preFailover(boolean redirect) {
+        lost(redirect ? "redirect" : "preFailover");
+        return true;
+    }
+
+    @Override
+    public boolean preResubscribe() {
+        return true;
+    }
+
+    @Override
+    public void failoverComplete() {
+        String address = "";
+        synchronized (this) {
+            connectedSince = System.nanoTime();
+            notifyAll();
+            BrokerDetails broker = connection.getActiveBrokerDetails();
+            if (broker != null) {
+                address = broker.getHost() + ":" + broker.getPort();
+            }
+        }
+        report.event("reconnected", "address", address);
+    }
+
+    @Override
+    public void onException(JMSException error) {
+        boolean over;
+        synchronized (this) {
+            over = connection.isClosed();
+            dead |= over;
+        }
+        if (over) {
+            lost(Tasks.describe(error));
+        }
+        report.error(0, over, Tasks.describe(error));
+    }
+
+    @Override
+    public void bytesSent(long count) {}
+
+    @Override
+    public void bytesReceived(long count) {}
+
+    private void lost(String reason) {
+        synchronized (this) {
+            if (connectedSince < 0) {
+                return;
+            }
+            connectedSince = -1;
+            notifyAll();
+        }
+        report.event("disconnected", "reason", reason);
+    }
+
+    /** The URL of a {@code connect} request. Throws IllegalArgumentException for an unknown option. */
+    static String url(String clientId, JSONObject request) {
+        JSONObject options = request.optJSONObject("options", new JSONObject());
+        boolean reconnect = request.optBoolean("reconnect", true);
+        Map<String, String> broker = new java.util.TreeMap<>();
+        Map<String, String> failover = new java.util.TreeMap<>();
+        StringBuilder url = new StringBuilder("amqp://");
+        url.append(options.optString("username", "guest")).append(':');
+        url.append(options.optString("password", "guest")).append('@');
+        url.append(clientId).append("/?");
+        broker.put("heartbeat", Long.toString(request.optLong("heartbeat_s")));
+        broker.put("tcp_nodelay", "true");
+        if (reconnect) {
+            broker.put("connectdelay", CONNECT_DELAY_MS);
+            failover.put("cyclecount", CYCLES);
+        }
+        for (String name : options.keySet()) {
+            String value = options.getString(name);
+            if (CONNECTION_OPTIONS.contains(name)) {
+                url.append(name).append("='").append(value).append("'&");
+            } else if (BROKER_OPTIONS.contains(name)) {
+                broker.put(name, value);
+            } else if (FAILOVER_OPTIONS.contains(name)) {
+                failover.put(name, value);
+            } else if (!List.of("username", "password").contains(name)) {
+                throw new IllegalArgumentException("unknown option " + name);
+            }
+        }
+        StringJoiner brokers = new StringJoiner(";");
+        JSONArray addresses = request.getJSONArray("addresses");
+        for (int i = 0; i < addresses.length(); i++) {
+            brokers.add("tcp://" + addresses.getString(i) + "?" + quoted(broker));
+        }
+        String method = reconnect ? "roundrobin?" + quoted(failover) : "nofailover";
+        return url + "brokerlist='" + brokers + "'&failover='" + method + "'";
+    }
+
+    private static String quoted(Map<String, String> options) {
+        StringJoiner text = new StringJoiner("&");
+        options.forEach((name, value) -> text.add(name + "='" + value + "'"));
+        return text.toString();
+    }
+}

@@ -1,0 +1,141 @@
+package tanist.client;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import javax.jms.JMSException;
+import javax.jms.Message;
+import javax.jms.MessageConsumer;
+import javax.jms.Session;
+import org.json.JSONObject;
+
+/** Receives with CLIENT_ACKNOWLEDGE: both {@code receive} and {@code drain}. */
+final class ReceiveTask extends Tasks.Task {
+    private static final long POLL_MS = 100;
+
+    /** A message waits at most so long for its acknowledgement when no other comes. */
+    private static final long ACK_MS = 20;
+
+    private record Taken(String producer, long sn) {}
+
+    private final int prefetch;
+    private final int ackEvery;
+    private final long limit;
+    private final boolean drain;
+    private final double idle;
+
+    private final List<Taken> unacked = new ArrayList<>();
+    private Message last;
+    private Session session;
+
+    ReceiveTask(Tasks tasks, JSONObject request) {
+        super(tasks, request);
+        prefetch = Math.max(1, request.optInt("prefetch", 100));
+        // Credit comes back with the acknowledgement: without one before the last of it, nothing moves.
+        int half = Math.max(1, prefetch / 2);
+        ackEvery = Math.min(half, Math.max(1, request.optInt("ack_every", 1)));
+        limit = request.optLong("count", 0);
+        drain = request.getString("type").equals("drain");
+        idle = request.optDouble(drain ? "empty_s" : "idle_s", 0);
+    }
+
+    @Override
+    String work() throws Exception {
+        session = link.connection()
+                .createSession(false, Session.CLIENT_ACKNOWLEDGE, prefetch, prefetch);
+        MessageConsumer consumer =
+                session.createConsumer(Tasks.destination(session, queue, "{node: {type: queue}}"));
+        String reason = receive(consumer);
+        acknowledge();
+        if (!closing && !link.isDead()) {
+            consumer.close();
+            session.close();
+        }
+        return reason;
+    }
+
+    private String receive(MessageConsumer consumer) throws JMSException {
+        long quietSince = System.nanoTime();
+        while (!stopping) {
+            if (link.isDead()) {
+                throw new JMSException("the connection is closed");
+            }
+            if (!link.awaitConnected(POLL_MS)) {
+                continue;
+            }
+            Message message = next(consumer);
+            long now = System.nanoTime();
+            if (message != null) {
+                take(message);
+                quietSince = now;
+                if (limit > 0 && count >= limit) {
+                    return "count";
+                }
+                continue;
+            }
+            acknowledge();
+            if (drain) {
+                quietSince = Math.max(quietSince, link.connectedSince(now));
+            }
+            if (idle > 0 && now - quietSince >= idle * 1e9) {
+                return drain ? "empty" : "idle";
+            }
+        }
+        return "stopped";
+    }
+
+    /** The next message; null if none came, or a failover interrupted the waiting. */
+    private Message next(MessageConsumer consumer) throws JMSException {
+        try {
+            return consumer.receive(unacked.isEmpty() ? POLL_MS : ACK_MS);
+        } catch (RuntimeException | JMSException error) {
+            if (stopping || link.isDead() || error instanceof javax.jms.IllegalStateException) {
+                throw error;
+            }
+            if (link.staysConnected(POLL_MS)) { // else a failover interrupted it, which `disconnected` has told
+                report.error(id, false, Tasks.describe(error));
+            }
+            return null;
+        }
+    }
+
+    private void take(Message message) throws JMSException {
+        last = message;
+        if (!message.propertyExists("producer") || !message.propertyExists("sn")) {
+            report.error(id, false, "IllegalArgumentException: a message without producer and sn");
+            message.acknowledge();
+            return;
+        }
+        Taken taken = new Taken(message.getStringProperty("producer"), message.getLongProperty("sn"));
+        count++;
+        unacked.add(taken);
+        Map<String, Object> extra = new HashMap<>();
+        extra.put("redelivered", message.getJMSRedelivered());
+        extra.put("count", JSONObject.NULL);
+        report.message("received", id, taken.producer(), taken.sn(), extra);
+        if (unacked.size() >= ackEvery) {
+            acknowledge();
+        }
+    }
+
+    private void acknowledge() {
+        if (unacked.isEmpty()) {
+            return;
+        }
+        while (!link.awaitConnected(POLL_MS) && !closing && !link.isDead()) {}
+        boolean unknown = true;
+        try {
+            last.acknowledge();
+            unknown = false;
+        } catch (RuntimeException | JMSException error) {
+            // During a failover, or the first time after one ("has failed over": the library then recovers
+            // the session by itself). Whatever of this the broker still has comes again.
+            System.err.println("acknowledge: " + Tasks.describe(error));
+        }
+        for (Taken taken : unacked) {
+            report.message("acked", id, taken.producer(), taken.sn(), Map.of("unknown", unknown));
+        }
+        unacked.clear();
+    }
+}

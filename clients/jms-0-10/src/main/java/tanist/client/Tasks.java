@@ -1,0 +1,139 @@
+package tanist.client;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import javax.jms.Destination;
+import javax.jms.JMSException;
+import javax.jms.Session;
+import org.json.JSONObject;
+
+/** The running tasks, and what all of them share. */
+final class Tasks {
+    /** One task: one thread and one JMS session. */
+    abstract static class Task extends Thread {
+        final Reporter report;
+        final Link link;
+        final long id;
+        final String queue;
+        volatile boolean stopping;
+        volatile boolean closing;
+        volatile long count;
+        private final AtomicBoolean ended = new AtomicBoolean();
+        private final Map<Long, Task> running;
+
+        Task(Tasks tasks, JSONObject request) {
+            super(request.getString("type") + "-" + request.getLong("id"));
+            setDaemon(true);
+            report = tasks.report;
+            link = tasks.link;
+            running = tasks.running;
+            id = request.getLong("id");
+            queue = request.getString("queue");
+        }
+
+        /** Does the work; returns the reason of its end. */
+        abstract String work() throws Exception;
+
+        /** Reports the outcome of what has none. */
+        void settle() {}
+
+        @Override
+        public void run() {
+            String reason;
+            try {
+                reason = work();
+            } catch (Exception error) {
+                if (closing) {
+                    reason = "stopped";
+                } else {
+                    report.error(id, true, describe(error));
+                    reason = "error";
+                }
+            }
+            end(reason);
+        }
+
+        /** Reports what is open and the end, once. */
+        final void end(String reason) {
+            if (ended.compareAndSet(false, true)) {
+                settle();
+                report.event("ended", "task", id, "reason", reason, "count", count);
+                running.remove(id);
+            }
+        }
+    }
+
+    private final Reporter report;
+    private final Link link;
+    private final Map<Long, Task> running = new ConcurrentHashMap<>();
+
+    Tasks(Reporter report, Link link) {
+        this.report = report;
+        this.link = link;
+    }
+
+    /** Begins the task of a {@code send}, {@code receive} or {@code drain} and answers it. */
+    void begin(JSONObject request) {
+        link.connection();
+        boolean sends = request.getString("type").equals("send");
+        Task task = sends ? new SendTask(this, request) : new ReceiveTask(this, request);
+        running.put(task.id, task);
+        report.reply("done", task.id);
+        task.start();
+    }
+
+    void stop(long number) {
+        for (Task task : running.values()) {
+            if (number == 0 || number == task.id) {
+                task.stopping = true;
+            }
+        }
+    }
+
+    /** Ends every task, at the latest after {@code ms}; returns those that did not end by themselves. */
+    void close(long ms) throws InterruptedException {
+        long deadline = System.nanoTime() + ms * 1_000_000;
+        for (Task task : running.values()) {
+            task.closing = true;
+            task.stopping = true;
+        }
+        for (Task task : running.values()) {
+            task.join(Math.max(1, (deadline - System.nanoTime()) / 1_000_000));
+            task.end("stopped");
+        }
+    }
+
+    /** Creates the queue if it is missing. */
+    static void declare(Link link, String queue, boolean durable) throws JMSException {
+        Session session = link.connection().createSession(false, Session.AUTO_ACKNOWLEDGE);
+        try {
+            String options = "{create: always, node: {type: queue, durable: " + durable + "}}";
+            session.createProducer(destination(session, queue, options)).close();
+        } finally {
+            session.close();
+        }
+    }
+
+    /** The plain queue, reached through the default exchange. */
+    static Destination destination(Session session, String queue, String options)
+            throws JMSException {
+        String name = queue;
+        if (!name.matches("[A-Za-z_][A-Za-z0-9_]*")) {
+            name = "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'";
+        }
+        return session.createQueue("ADDR:" + name + "; " + options);
+    }
+
+    /** One line for a human, with the first cause. */
+    static String describe(Throwable error) {
+        StringBuilder text = new StringBuilder();
+        for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+            if (text.length() > 0) {
+                text.append(" <- ");
+            }
+            text.append(cause.getClass().getSimpleName()).append(": ").append(cause.getMessage());
+        }
+        return text.toString().replace('\n', ' ');
+    }
+}

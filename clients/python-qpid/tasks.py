@@ -1,0 +1,263 @@
+"""Sender and receiver tasks: one thread and one qpid.messaging session each.
+
+Only the library's public interface is used. It sends again by itself, in order, what the broker
+had not completed when a connection was lost (capability ``resend``), so a sequence number is
+handed over once. ``Sender.unsettled()`` counts what is not acknowledged; the library settles in
+order, so the acknowledged messages are always the first ones sent.
+"""
+from __future__ import print_function
+
+import re
+import threading
+import time
+
+from qpid.messaging import Empty, InsufficientCapacity, Message, Timeout
+
+BLOCK = 100  # messages announced at once; the protocol's limit
+POLL_S = 0.1  # how soon a blocked task sees that it shall stop
+SETTLE_S = 2.0  # patience with a broker that does not answer when a receiver ends
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
+
+
+def address(queue, options):
+    """A qpid.messaging address of the plain queue ``queue``."""
+    name = str(queue)
+    if not PLAIN_NAME.match(name):
+        name = "'%s'" % name.replace("\\", "\\\\").replace("'", "\\'")
+    return "%s; %s" % (name, options)
+
+
+def declare(connection, queue, durable):
+    """Creates the queue if it is missing."""
+    session = connection.session()
+    try:
+        options = "{create: always, node: {type: queue, durable: %s}}" % bool(durable)
+        session.sender(address(queue, options)).close()
+    finally:
+        session.close()
+
+
+class Task(threading.Thread):
+    """One task; ``work`` returns the reason of its end."""
+
+    def __init__(self, client, request):
+        threading.Thread.__init__(self, name="%s-%s" % (request["type"], request["id"]))
+        self.daemon = True
+        self.client = client
+        self.report = client.report
+        self.request = request
+        self.id = request["id"]
+        self.stopping = threading.Event()
+        self.closing = threading.Event()
+        self.count = 0
+        self._settled = threading.Lock()  # taken once, by whoever reports the end
+
+    def stop(self):
+        self.stopping.set()
+
+    def run(self):
+        try:
+            reason = self.work()
+        except Exception as error:  # whatever the library raises belongs in the history
+            text = "%s: %s" % (type(error).__name__, _first_line(error))
+            self.report.event("error", text=text, task=self.id, fatal=True)
+            reason = "error"
+        self.end(reason)
+
+    def end(self, reason):
+        """Reports what is open and the end, once."""
+        if not self._settled.acquire(False):
+            return
+        self.settle()
+        self.report.event("ended", task=self.id, reason=reason, count=self.count)
+        self.client.forget(self)
+
+    def settle(self):
+        pass
+
+
+class SendTask(Task):
+    def __init__(self, client, request):
+        Task.__init__(self, client, request)
+        self.first = request["first_sn"]
+        self.total = request["count"]
+        self.producer = request["producer"]
+        self.window = max(1, request.get("window", 100))
+        self.rate = float(request.get("rate_per_s", 0.0))
+        self.body_bytes = request.get("body_bytes", 100)
+        self.durable = bool(request.get("durable", False))
+        self.handed = 0  # given to the library
+        self.sending = False  # the next one is inside the library's send
+        self.settled = 0  # of these, acknowledged and reported
+        self.sender = None
+
+    def work(self):
+        session = self.client.connection.session()
+        self.sender = session.sender(
+            address(self.request["queue"], "{node: {type: queue}}"), capacity=self.window
+        )
+        started = time.time()
+        while not self.stopping.is_set() and (self.total == 0 or self.count < self.total):
+            block = self._due(started)
+            if block == 0:
+                time.sleep(min(0.002, 0.5 / self.rate))
+                self._acknowledged()
+                continue
+            first = self.first + self.count
+            self.count += block
+            self.report.invoke(self.id, self.producer, first, first + block - 1)
+            for sn in range(first, first + block):
+                if not self._hand_over(sn):
+                    break
+        self._await_rest()
+        if self.closing.is_set():
+            return "stopped"
+        session.close(timeout=SETTLE_S)
+        return "count" if self.total and self.count >= self.total else "stopped"
+
+    def _due(self, started):
+        """How many messages to announce now."""
+        block = min(BLOCK, self.window)
+        if self.total:
+            block = min(block, self.total - self.count)
+        if self.rate > 0:
+            block = min(block, int((time.time() - started) * self.rate) + 1 - self.count)
+        return max(0, block)
+
+    def _hand_over(self, sn):
+        """Gives one message to the library; false if told to stop before."""
+        body = u"%s:%d:" % (self.producer, sn)
+        message = Message(
+            body.ljust(self.body_bytes, u"x"),
+            properties={"producer": self.producer, "sn": sn},
+            durable=self.durable,
+        )
+        while not self.stopping.is_set():
+            self.sending = True
+            try:
+                self.sender.send(message, sync=False, timeout=POLL_S)
+            except InsufficientCapacity:  # surely not taken
+                self.sending = False
+                self._acknowledged()
+                continue
+            self.handed += 1
+            self.sending = False
+            self._acknowledged()
+            return True
+        return False
+
+    def _acknowledged(self):
+        """Reports what was acknowledged since the last time."""
+        settled = self.handed - self.sender.unsettled()
+        if settled > self.settled:
+            first = self.first + self.settled
+            self.settled = settled
+            last = self.first + settled - 1
+            self.report.messages("ok", self.id, self.producer, first, last)
+
+    def _await_rest(self):
+        while self.settled < self.handed and not self.closing.is_set():
+            try:
+                self.sender.sync(timeout=POLL_S)
+            except Timeout:
+                pass
+            self._acknowledged()
+
+    def settle(self):
+        if self.sender is not None:
+            self._acknowledged()
+        handed = self.handed + (1 if self.sending else 0)
+        if self.settled < handed:
+            self._outcome("info", self.settled, handed, "not acknowledged")
+        if handed < self.count:
+            self._outcome("fail", handed, self.count, "not sent")
+
+    def _outcome(self, kind, start, end, reason):
+        """The one outcome of the messages ``start`` to ``end - 1``, counted from 0."""
+        first, last = self.first + start, self.first + end - 1
+        self.report.messages(kind, self.id, self.producer, first, last, reason=reason)
+
+
+class ReceiveTask(Task):
+    """Both ``receive`` and ``drain``."""
+
+    def __init__(self, client, request):
+        Task.__init__(self, client, request)
+        self.prefetch = max(1, request.get("prefetch", 100))
+        self.ack_every = max(1, request.get("ack_every", 1))
+        self.limit = request.get("count", 0)
+        self.drain = request["type"] == "drain"
+        self.idle_s = float(request.get("empty_s" if self.drain else "idle_s", 0.0))
+        self.unacked = []  # (producer, sn) in the order of reception
+        self.session = None
+
+    def work(self):
+        self.session = self.client.connection.session()
+        receiver = self.session.receiver(
+            address(self.request["queue"], "{node: {type: queue}}"), capacity=self.prefetch
+        )
+        reason = self._receive(receiver)
+        self._acknowledge()
+        if not self.closing.is_set():
+            self._finish(receiver)
+        return reason
+
+    def _receive(self, receiver):
+        quiet_since = time.time()
+        while not self.stopping.is_set():
+            try:
+                self.session.next_receiver(timeout=0.02 if self.unacked else POLL_S)
+            except Empty:
+                self._acknowledge()
+                now = time.time()
+                if self.drain:
+                    quiet_since = max(quiet_since, self.client.link.connected_since(now))
+                if self.idle_s > 0 and now - quiet_since >= self.idle_s:
+                    return "empty" if self.drain else "idle"
+                continue
+            self._take(receiver.fetch(timeout=0))
+            quiet_since = time.time()
+            if self.limit and self.count >= self.limit:
+                return "count"
+        return "stopped"
+
+    def _take(self, message):
+        properties = message.properties
+        if "producer" not in properties or "sn" not in properties:
+            self.report.event("error", text="ValueError: a message without producer and sn", task=self.id)
+            self.session.acknowledge(message, sync=False)
+            return
+        producer, sn = properties["producer"], int(properties["sn"])
+        self.count += 1
+        self.unacked.append((producer, sn))
+        redelivered = bool(message.redelivered)
+        self.report.messages(
+            "received", self.id, producer, sn, sn, redelivered=redelivered, count=None
+        )
+        if len(self.unacked) >= self.ack_every:
+            self._acknowledge()
+
+    def _acknowledge(self):
+        if not self.unacked:
+            return
+        unacked, self.unacked = self.unacked, []
+        unknown = True
+        try:
+            self.session.acknowledge(sync=False)
+            unknown = False
+        finally:
+            for producer, sn in unacked:
+                self.report.messages("acked", self.id, producer, sn, sn, unknown=unknown)
+
+    def _finish(self, receiver):
+        try:
+            self.session.sync(timeout=SETTLE_S)
+            receiver.close(timeout=SETTLE_S)
+            self.session.close(timeout=SETTLE_S)
+        except Timeout as error:
+            self.report.event("error", text="Timeout: %s" % _first_line(error), task=self.id)
+
+
+def _first_line(error):
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""

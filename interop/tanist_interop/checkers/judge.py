@@ -1,0 +1,119 @@
+"""The verdict on a history: every checker that its scenario asks for, combined.
+
+What to check is read from the history's own first record, so nothing but the file is needed to
+judge it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tanist_interop import history, protocol
+from tanist_interop.checkers import (
+    brokers,
+    course,
+    duplicates,
+    failover,
+    order,
+    redelivery,
+    rejoin,
+    stall,
+    total_queue,
+)
+from tanist_interop.checkers.finding import Finding, Valid, combine
+from tanist_interop.checkers.operations import Operations, read
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a checker may look at."""
+
+    ops: Operations
+    records: history.Records
+    scenario: dict[str, object]
+
+    def number(self, name: str) -> float:
+        """A numeric field of the scenario, 0 if it has none."""
+        value = self.scenario.get(name, 0)
+        return value if isinstance(value, (int, float)) else 0
+
+
+CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
+    total_queue.NAME: lambda s: total_queue.check(s.ops),
+    order.NAME: lambda s: order.check(s.ops),
+    redelivery.NAME: lambda s: redelivery.check(s.ops, s.records),
+    duplicates.NAME: lambda s: duplicates.check(s.ops, s.records),
+    failover.NAME: lambda s: failover.check(s.ops, s.records),
+    stall.NAME: lambda s: stall.check(s.ops, s.records, s.number("link_heartbeat_s")),
+    rejoin.NAME: lambda s: rejoin.check(s.records),
+    brokers.NAME: lambda s: brokers.check(s.ops, s.records),
+    course.NAME: lambda s: course.check(s.ops, s.records, int(s.number("acknowledged_min"))),
+}
+"""Every checker by the name that scenarios use."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of a run."""
+
+    valid: Valid
+    scenario: dict[str, object]
+    seed: int
+    findings: tuple[Finding, ...]
+    flows: list[dict[str, object]] = field(default_factory=list)
+    """Per producer: sender, receiver, and the total-queue figures."""
+    context: dict[str, object] = field(default_factory=dict)
+    """The rest of the first record, the clients that ran and those that did not."""
+
+    def as_json(self) -> dict[str, object]:
+        """The verdict as JSON values: what the reports are made of."""
+        return {
+            "valid": self.valid.value,
+            "scenario": self.scenario,
+            "seed": self.seed,
+            "figures": {f.checker: f.figures for f in self.findings},
+            "verdicts": {f.checker: f.valid.value for f in self.findings},
+            "problems": [
+                f"{f.checker}: {problem}" for f in self.findings for problem in f.problems
+            ],
+            "flows": self.flows,
+            "context": self.context,
+        }
+
+
+def judge(records: history.Records) -> Verdict:
+    """Judge a history. Without its first record nothing can be said: unknown."""
+    run = next(history.notes(records, "run"), None)
+    if run is None:
+        missing = Finding(course.NAME, Valid.UNKNOWN, {}, ("the history has no run record",))
+        return Verdict(Valid.UNKNOWN, {}, 0, (missing,))
+    scenario = run.event["scenario"]
+    assert isinstance(scenario, dict)
+    seed = run.event["seed"]
+    assert isinstance(seed, int)
+    subject = Subject(read(records), records, scenario)
+    findings = tuple(CHECKERS[name](subject) for name in scenario["checks"])
+    valid = combine(f.valid for f in findings)
+    return Verdict(valid, scenario, seed, findings, _flows(subject.ops), _context(records, run))
+
+
+def _flows(ops: Operations) -> list[dict[str, object]]:
+    out: list[dict[str, object]] = []
+    for (sender, _), send in sorted(ops.senders.items()):
+        receivers = [
+            source
+            for (source, _), receive in sorted(ops.receivers.items())
+            if receive.queue == send.queue and isinstance(receive, protocol.Receive)
+        ]
+        figures = total_queue.totals(ops, send.producer).figures()
+        out.append({"sender": sender, "receivers": receivers, **figures})
+    return out
+
+
+def _context(records: history.Records, run: history.Record) -> dict[str, object]:
+    programs = {note.source: note.event["init_ok"] for note in history.notes(records, "client")}
+    missing = [dict(note.event) for note in history.notes(records, "not_run")]
+    rest = {key: value for key, value in run.event.items() if key not in ("type", "scenario")}
+    return {**rest, "programs": programs, "not_run": missing}

@@ -1,0 +1,121 @@
+"""``tanist-interop``: the drill's command line.
+
+Exit status: 0 if every run is valid (lost = unexpected = 0 and every checker content), 1 if one is
+invalid, 2 if one is unknown, 64 for a wrong command line. With ``CI=true`` in the environment a
+client that cannot run is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Final
+
+from tanist_interop import history
+from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
+from tanist_interop.runner import campaign
+from tanist_interop.scenarios.catalogue import CATALOGUE
+from tanist_interop.scenarios.scenario import Scenario, scaled
+
+USAGE_ERROR: Final = 64
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    out = argparse.ArgumentParser(
+        prog="tanist-interop",
+        description="Drive genuine clients through a failover, judge what they saw.",
+        epilog="Exit status: 0 valid, 1 invalid, 2 unknown, 64 wrong usage. See docs/drill.md.",
+    )
+    add = out.add_argument
+    add("--scenario", default="kill-primary", help="name, names with commas, or all")
+    add("--repeat", type=int, default=1, help="so many runs, with seeds counting up")
+    add("--seed", type=int, default=1, help="of the first run; draws the moment of the fault")
+    add("--clients", default="", help="names with commas; default: every client there is")
+    add("--out", type=Path, default=Path("runs"), help="folder of the run folders")
+    add("--messages", type=int, default=0, help="acknowledged messages per run, not the default")
+    add("--list", action="store_true", help="list scenarios and clients, run nothing")
+    add("--judge", type=Path, metavar="HISTORY", help="judge a history file again, run nothing")
+    add("--clients-dir", type=Path, default=Path("clients"), help="folder of the client programs")
+    python = shlex.quote(sys.executable)
+    add("--qpidd", default=f"{python} -m tanist.cli.qpidd", help="the broker's command")
+    add("--qpid-ha", default=f"{python} -m tanist.cli.qpid_ha", help="the operator's command")
+    return out
+
+
+def choose_scenarios(names: str) -> list[Scenario]:
+    """The scenarios of these names. Raises: KeyError."""
+    if names == "all":
+        return list(CATALOGUE.values())
+    return [CATALOGUE[name] for name in names.split(",")]
+
+
+def choose_clients(names: str, there: dict[str, ClientSpec]) -> list[ClientSpec]:
+    """The clients of these names, all if there are no names. Raises: KeyError."""
+    return [there[name] for name in names.split(",")] if names else list(there.values())
+
+
+def listing(there: dict[str, ClientSpec]) -> str:
+    """What can be run."""
+    out = ["scenarios:"]
+    out += [f"  {name:22} {scenario.summary}" for name, scenario in CATALOGUE.items()]
+    out += ["clients:"]
+    out += [f"  {name:22} {spec.library}; needs {spec.needs}" for name, spec in there.items()]
+    return "\n".join(out)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as error:
+        return USAGE_ERROR if error.code else 0  # argparse says 2, which means unknown here
+    try:
+        if options.judge is not None:
+            return campaign.rejudge(options.judge, _say)
+        there = discover(options.clients_dir)
+        if options.list:
+            _say(listing(there))
+            return 0
+        scenarios = choose_scenarios(options.scenario)
+        clients = choose_clients(options.clients, there)
+    except KeyError as error:
+        return _usage(f"there is no {error}; see --list")
+    except (BadClient, history.DamagedHistory, OSError) as error:
+        return _usage(str(error))
+    if not clients:
+        return _usage(f"no clients in {options.clients_dir}; see --clients-dir")
+    extra: tuple[str, ...] = ()
+    if options.messages:
+        scenarios = [scaled(scenario, options.messages) for scenario in scenarios]
+        extra = ("--messages", str(options.messages))
+    return campaign.run(
+        campaign.Options(
+            scenarios=scenarios,
+            clients=clients,
+            seed=options.seed,
+            repeat=options.repeat,
+            out=options.out,
+            qpidd=tuple(shlex.split(options.qpidd)),
+            qpid_ha=tuple(shlex.split(options.qpid_ha)),
+            arguments=extra,
+            not_run_fails=os.environ.get("CI", "").lower() in ("true", "1"),
+        ),
+        _say,
+    )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _usage(text: str) -> int:
+    print(f"tanist-interop: {text}", file=sys.stderr)
+    return USAGE_ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())

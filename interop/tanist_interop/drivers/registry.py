@@ -1,0 +1,64 @@
+"""The client programs that this checkout has: one ``client.json`` per folder of ``clients/``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DEFAULT_REMEDY: Final = "clients/setup"
+
+MAX_CLIENTS: Final = 64
+"""More folders than this are not clients of ours."""
+
+
+class BadClient(ValueError):
+    """A ``client.json`` that does not say what it must."""
+
+
+@dataclass(frozen=True)
+class ClientSpec:
+    """How to start a client program. ``needs`` and ``remedy`` are for a human."""
+
+    name: str
+    folder: Path
+    command: tuple[str, ...]
+    library: str = ""
+    needs: str = ""
+    remedy: str = DEFAULT_REMEDY
+    shared: bool = False
+    """One process for its sender and its receiver."""
+
+
+def parse(path: Path) -> ClientSpec:
+    """Read one ``client.json``. Raises: BadClient, OSError."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+        name, command = value["name"], value["command"]
+        ok = isinstance(name, str) and isinstance(command, list) and bool(command)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadClient(f"{path}: {error!r}") from error
+    if not ok or not all(isinstance(word, str) for word in command):
+        raise BadClient(f"{path}: name must be a string, command a list of strings")
+    return ClientSpec(
+        name=name,
+        folder=path.parent.resolve(),
+        command=tuple(command),
+        library=str(value.get("library", "")),
+        needs=str(value.get("needs", "")),
+        remedy=str(value.get("setup", DEFAULT_REMEDY)),
+        shared=bool(value.get("shared", False)),
+    )
+
+
+def discover(folder: Path) -> dict[str, ClientSpec]:
+    """Every client program below the folder, by name, in a fixed order. Raises: BadClient."""
+    paths = sorted(folder.glob("*/client.json"))
+    if len(paths) > MAX_CLIENTS:
+        raise BadClient(f"{folder}: more than {MAX_CLIENTS} clients")
+    specs = [parse(path) for path in paths]
+    names = {spec.name: spec for spec in specs}
+    if len(names) != len(specs):
+        raise BadClient(f"{folder}: two clients with one name")
+    return names

@@ -1,0 +1,146 @@
+"""The history: everything that happened in one run, append-only, one JSON object per line.
+
+Each record has the time at which the drill learnt it (``at``), the time at which it happened on the
+drill's clock (``t``), its source (a client's name, or ``drill``) and the event: a message of the
+client protocol, or a note of the drill (``NOTES``). Checkers are functions of a list of records and
+of nothing else, so an old run can be judged again: ``tanist-interop --judge FILE``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO, TypeVar
+
+from tanist_interop import protocol
+
+DRILL: Final = "drill"
+
+NOTES: Final[dict[str, str]] = {
+    "run": "first record: scenario (all its fields), seed, command, clients",
+    "client": "a client program is up: its `init_ok` and the offset of its clock",
+    "not_run": "a client cannot run here: client, reason, remedy",
+    "request": "what the drill told the source: request",
+    "mark": "a moment: name, and node where it has one",
+    "fault": "a fault: name, node, phase (begin, end)",
+    "memory": "resident memory of a broker: node, bytes, moment",
+    "broker_log": "a line in a broker's log that must not be there: node, line",
+    "broker_exit": "how a broker ended: node, code, expected",
+    "client_exit": "how a client program ended: code",
+    "aborted": "the run could not be carried through: stage, reason",
+}
+"""The kinds of notes (key ``type`` of the event) and what they carry."""
+
+MAX_LINE_BYTES: Final = 2 * protocol.MAX_LINE_BYTES
+
+
+class DamagedHistory(ValueError):
+    """A history file that cannot be read; the text says where."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing that happened. Times are nanoseconds of the drill's monotonic clock."""
+
+    at: int
+    t: int
+    source: str
+    event: dict[str, object]
+
+    @property
+    def type(self) -> str:
+        """The kind of the event."""
+        return str(self.event.get("type", ""))
+
+
+Records = list[Record]
+
+M = TypeVar("M", bound=protocol.Message)
+
+
+def messages(records: Records, kind: type[M]) -> Iterator[tuple[Record, M]]:
+    """Every record that holds a protocol message of this kind, with the message."""
+    for record in records:
+        if record.type == kind.TYPE:
+            message = protocol.from_dict(record.event)
+            if isinstance(message, kind):
+                yield record, message
+
+
+def requests(records: Records, kind: type[M]) -> Iterator[tuple[Record, M]]:
+    """Every request of this kind that the drill made, with the record of its note."""
+    for record in notes(records, "request"):
+        request = record.event.get("request")
+        if isinstance(request, dict) and request.get("type") == kind.TYPE:
+            message = protocol.from_dict(request)
+            if isinstance(message, kind):
+                yield record, message
+
+
+def notes(records: Records, kind: str) -> Iterator[Record]:
+    """Every note of this kind (see NOTES)."""
+    assert kind in NOTES, kind
+    return (record for record in records if record.type == kind)
+
+
+def mark_time(records: Records, name: str) -> int | None:
+    """When the drill first marked this moment, None if it never did."""
+    for record in notes(records, "mark"):
+        if record.event.get("name") == name:
+            return record.t
+    return None
+
+
+def fault_time(records: Records, phase: str = "begin") -> int | None:
+    """When the first fault began (or ended), None if there was none."""
+    for record in notes(records, "fault"):
+        if record.event.get("phase") == phase:
+            return record.t
+    return None
+
+
+class Journal:
+    """Writes a history and keeps it in memory. Call ``close`` at the end of the run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records: Records = []
+        self._file: TextIO = path.open("w", encoding="utf-8")
+
+    def add(self, at: int, source: str, event: dict[str, object], t: int | None = None) -> Record:
+        """Append one record; ``t`` is the time of the event if it differs from ``at``."""
+        record = Record(at, at if t is None else t, source, event)
+        self.records.append(record)
+        line = {"at": record.at, "t": record.t, "source": source, "event": event}
+        self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        return record
+
+    def flush(self) -> None:
+        """Hand what was written to the operating system."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; the records stay."""
+        self._file.close()
+
+
+def load(path: Path) -> Records:
+    """The records of a history file. A torn last line (the drill was killed) is dropped.
+
+    Raises: DamagedHistory, OSError.
+    """
+    lines = path.read_text("utf-8").split("\n")
+    torn = lines.pop()
+    out: Records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            value = json.loads(line)
+            record = Record(value["at"], value["t"], value["source"], value["event"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamagedHistory(f"{path}:{number}: {error!r} in {line[:120]!r}") from error
+        out.append(record)
+    if torn and not out:
+        raise DamagedHistory(f"{path}: no complete line")
+    return out

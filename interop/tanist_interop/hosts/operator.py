@@ -1,0 +1,67 @@
+"""The operator: asks and promotes brokers with the ``qpid-ha`` command, as people do."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+TIMEOUT_S: Final = 10.0
+"""The default of qpid-ha itself."""
+
+
+class HostError(Exception):
+    """A broker or a command did not do what was asked; the text says what and what it printed."""
+
+
+class Operator:
+    """Runs ``qpid-ha``; every call and its output goes to a log file."""
+
+    def __init__(self, command: tuple[str, ...], log: Path) -> None:
+        self.command = command
+        self.log = log
+
+    def statuses(self, addresses: list[str], timeout_s: float = TIMEOUT_S) -> list[str]:
+        """The status word of each broker, asked at the same time; empty for no answer."""
+        running = [self._start(address, ["status"], timeout_s) for address in addresses]
+        out = []
+        for address, process in zip(addresses, running, strict=True):
+            code, text = self._finish(address, "status", process, timeout_s)
+            words = text.split()
+            out.append(words[-1] if code == 0 and words else "")
+        return out
+
+    def promote(self, address: str, timeout_s: float = TIMEOUT_S) -> None:
+        """Promote a broker. Raises: HostError with what the command said."""
+        process = self._start(address, ["promote", "--cluster-manager"], timeout_s)
+        code, text = self._finish(address, "promote", process, timeout_s)
+        if code != 0:
+            raise HostError(f"qpid-ha promote of {address} failed ({code}): {text.strip()}")
+
+    def _start(
+        self, address: str, arguments: list[str], timeout_s: float
+    ) -> subprocess.Popen[bytes]:
+        command = [*self.command, "-b", address, "--timeout", str(max(1, int(timeout_s)))]
+        return subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def _finish(
+        self, address: str, verb: str, process: subprocess.Popen[bytes], timeout_s: float
+    ) -> tuple[int, str]:
+        try:
+            out, err = process.communicate(timeout=timeout_s + 2)
+            code = process.returncode
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            code = -1
+        text = out.decode("utf-8", "replace")
+        trouble = err.decode("utf-8", "replace")
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"{time.monotonic():.3f} {address} {verb} -> {code} {text}{trouble}\n")
+        return code, text if code == 0 else text + trouble

@@ -1,0 +1,527 @@
+"""The client protocol: what the drill says to a client program and what it answers.
+
+One JSON object per line: requests on the program's stdin, replies and events on its stdout, free
+text on stderr. Every message is a frozen dataclass below; its ``TYPE`` is the ``type`` of the
+line, its fields are the other keys. ``encode`` and ``decode`` are the whole codec, and
+``document()`` writes docs/client-protocol.md from the same dataclasses (``python -m
+tanist_interop.protocol`` prints it; a test fails when the file is stale).
+
+Client programs are dumb: they never judge, compare or count duplicates. What they say is recorded
+in the history and judged there.
+"""
+
+# ruff: noqa: RUF009, ANN401  # _doc and _opt stand in for dataclasses.field, which is typed so
+
+from __future__ import annotations
+
+import json
+import sys
+import typing
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from typing import ClassVar, Final
+
+VERSION: Final = 1
+
+MAX_LINE_BYTES: Final = 4 * 1024 * 1024
+"""A batch of 1000 single numbers needs 20 KB; a line beyond this is not ours."""
+
+Ranges = list[list[int]]
+"""Sequence numbers as ``[[first, last], ...]``, in the order in which they happened."""
+
+
+class MalformedLine(ValueError):
+    """A line that is not a message of this protocol; the text says what is wrong and what to do."""
+
+
+def _doc(text: str) -> typing.Any:
+    return field(metadata={"doc": text})
+
+
+def _opt(text: str, default: object) -> typing.Any:
+    if isinstance(default, (list, dict)):
+        copy = default
+        return field(default_factory=lambda: type(copy)(copy), metadata={"doc": text})
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True)
+class Message:
+    """Base of everything that travels."""
+
+    TYPE: ClassVar[str] = ""
+
+
+@dataclass(frozen=True)
+class Request(Message):
+    """Base of what the drill says; ``id`` is unique in one run of the program."""
+
+    id: int = _doc("number of the request, repeated in the reply as `in_reply_to`")
+
+
+@dataclass(frozen=True)
+class Init(Request):
+    """First request. Answer `init_ok`; connect nowhere yet."""
+
+    TYPE = "init"
+    name: str = _doc("name of this instance, for logs and as client id where the library has one")
+    protocol: int = _doc(f"version of this protocol, now {VERSION}")
+
+
+@dataclass(frozen=True)
+class Connect(Request):
+    """Open the connection, with the library's own reconnect logic on. Answer `done` when it is
+    open to a broker that serves; keep trying for as long as it takes (the drill has a deadline and
+    ends the program)."""
+
+    TYPE = "connect"
+    addresses: list[str] = _doc("`host:port` of every broker, in the order in which to try them")
+    heartbeat_s: int = _doc("heartbeat interval in seconds, 0 = none")
+    reconnect: bool = _opt("false: no reconnecting, report the loss and end", True)
+    options: dict[str, str] = _opt(
+        "`username`, `password`, and options of the library by its own names; an unknown one is "
+        "answered with `failed`",
+        {},
+    )
+
+
+@dataclass(frozen=True)
+class Declare(Request):
+    """Create the queue if it is missing. Answer `done` when it exists."""
+
+    TYPE = "declare"
+    queue: str = _doc("name of the queue")
+    durable: bool = _opt("durable queue", False)
+
+
+@dataclass(frozen=True)
+class Send(Request):
+    """Start a sender task (named by this request's `id`) and answer `done` at once. Announce with
+    `invoke`, report each message's outcome once, end with `ended` when `count` messages have an
+    outcome, or after `stop` when all that were sent have one."""
+
+    TYPE = "send"
+    queue: str = _doc("name of an existing queue")
+    producer: str = _doc("producer id; header `producer` of every message")
+    first_sn: int = _doc("sequence number of the first message; each next one is one more")
+    count: int = _doc("how many messages, 0 = until `stop`")
+    rate_per_s: float = _opt("messages per second, 0 = as fast as it can", 0.0)
+    window: int = _opt(
+        "most messages sent but not yet acknowledged (capacity); 1 = one at a time", 100
+    )
+    body_bytes: int = _opt("length of the body, plain ASCII text", 100)
+    durable: bool = _opt("durable messages", False)
+
+
+@dataclass(frozen=True)
+class Receive(Request):
+    """Start a receiver task and answer `done` at once. Report every message handed to the program
+    with `received`, acknowledge it, report `acked`."""
+
+    TYPE = "receive"
+    queue: str = _doc("name of an existing queue")
+    prefetch: int = _opt("most messages on their way to or buffered in the client", 100)
+    ack_every: int = _opt("acknowledge after so many messages, and when none waits; 1 = each", 1)
+    count: int = _opt("end after so many messages, 0 = no such end", 0)
+    idle_s: float = _opt("end after so many seconds without a message, 0 = no such end", 0.0)
+
+
+@dataclass(frozen=True)
+class Drain(Request):
+    """Like `receive`, but for the end of a run: receive and acknowledge everything until the queue
+    gave nothing for `empty_s` seconds **while connected**, then `ended` with reason `empty`."""
+
+    TYPE = "drain"
+    queue: str = _doc("name of an existing queue")
+    empty_s: float = _doc("seconds without a message after which the queue counts as empty")
+    prefetch: int = _opt("as in `receive`", 100)
+    ack_every: int = _opt("as in `receive`", 1)
+
+
+@dataclass(frozen=True)
+class Stop(Request):
+    """End a task in good order: a sender sends no more and waits for the outcome of what it sent, a
+    receiver acknowledges what it has reported. Answer `done` at once; the task says `ended`."""
+
+    TYPE = "stop"
+    task: int = _opt("`id` of the `send`, `receive` or `drain`; 0 = every task", 0)
+
+
+@dataclass(frozen=True)
+class Close(Request):
+    """Close the connection (at most 2 s), answer `done`, exit with code 0. Also do this when stdin
+    ends, without the answer."""
+
+    TYPE = "close"
+
+
+@dataclass(frozen=True)
+class Reply(Message):
+    """Base of the answers."""
+
+    in_reply_to: int = _doc("`id` of the request")
+
+
+@dataclass(frozen=True)
+class InitOk(Reply):
+    """Answer to `init`."""
+
+    TYPE = "init_ok"
+    client: str = _doc("name of the program, as in its `client.json`")
+    protocol: int = _doc("version of this protocol that the program speaks")
+    versions: dict[str, str] = _doc("versions of library, language, machine by name")
+    capabilities: list[str] = _doc("see *Capabilities*")
+    now_ns: int = _doc("the program's monotonic clock now, the same clock as every `t`")
+
+
+@dataclass(frozen=True)
+class Done(Reply):
+    """The request is carried out (`connect`, `declare`, `close`) or begun (the others)."""
+
+    TYPE = "done"
+
+
+@dataclass(frozen=True)
+class Unsupported(Reply):
+    """The program does not know this request or cannot do what it asks. The drill tests every
+    program for this honesty with a request that nobody knows, before it is given work."""
+
+    TYPE = "unsupported"
+    request: str = _doc("`type` of the request")
+    reason: str = _opt("why", "")
+
+
+@dataclass(frozen=True)
+class Failed(Reply):
+    """The request was understood but did not succeed."""
+
+    TYPE = "failed"
+    reason: str = _doc("what went wrong, for a human")
+
+
+@dataclass(frozen=True)
+class Event(Message):
+    """Base of what a program says unasked."""
+
+    t: int = _doc("monotonic nanoseconds of the client's machine (CLOCK_MONOTONIC; Java: nanoTime)")
+
+
+@dataclass(frozen=True)
+class Batch(Event):
+    """Base of events about messages. Many messages share one line."""
+
+    task: int = _doc("`id` of the task")
+    producer: str = _doc("producer id of these messages")
+    sns: Ranges = _doc("sequence numbers `[[first, last], ...]` in the order they happened")
+
+
+@dataclass(frozen=True)
+class Invoke(Batch):
+    """These are about to be sent. Written and flushed **before** the first of them is handed to the
+    library, so announce in small blocks (at most `window`, at most 100). What was announced but
+    never handed over must get `fail`."""
+
+    TYPE = "invoke"
+
+
+@dataclass(frozen=True)
+class Ok(Batch):
+    """The broker acknowledged these. `t` = when the program learnt it (first of the batch)."""
+
+    TYPE = "ok"
+
+
+@dataclass(frozen=True)
+class Fail(Batch):
+    """These were surely **not** sent and never will be. Only with certainty."""
+
+    TYPE = "fail"
+    reason: str = _opt("for a human", "")
+
+
+@dataclass(frozen=True)
+class Info(Batch):
+    """Nobody knows whether these were sent. When in doubt, this."""
+
+    TYPE = "info"
+    reason: str = _opt("for a human", "")
+
+
+@dataclass(frozen=True)
+class Received(Batch):
+    """These were handed to the program. All of one line share `redelivered` and `count`; lines keep
+    the order of reception per producer, so a change of either begins a new line."""
+
+    TYPE = "received"
+    redelivered: bool = _doc("the library's redelivered flag")
+    count: int | None = _opt("delivery count if the library tells one, else null", None)
+
+
+@dataclass(frozen=True)
+class Acked(Batch):
+    """The acknowledge call for these returned."""
+
+    TYPE = "acked"
+    unknown: bool = _opt("true: the call raised; the broker may or may not have them", False)
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """A task is over. Every event of that task was written before this one."""
+
+    TYPE = "ended"
+    task: int = _doc("`id` of the task")
+    reason: str = _doc("`count`, `stopped`, `idle`, `empty` or `error`")
+    count: int = _doc("messages announced (sender) or received (receiver) by this task")
+
+
+@dataclass(frozen=True)
+class Disconnected(Event):
+    """The library says that the connection is lost (at the moment it found out)."""
+
+    TYPE = "disconnected"
+    reason: str = _opt("the library's words", "")
+
+
+@dataclass(frozen=True)
+class Reconnected(Event):
+    """The library says that the connection is open again."""
+
+    TYPE = "reconnected"
+    address: str = _opt("`host:port` if known", "")
+
+
+@dataclass(frozen=True)
+class Error(Event):
+    """Something went wrong that no other event tells. A fatal one ends the tasks (`ended`, reason
+    `error`) but not the program."""
+
+    TYPE = "error"
+    text: str = _doc("what, for a human: one line, exception type first")
+    task: int = _opt("`id` of the task, 0 = the whole program", 0)
+    fatal: bool = _opt("true: the connection or the task will not go on", False)
+
+
+REQUESTS: Final[tuple[type[Request], ...]] = (
+    Init, Connect, Declare, Send, Receive, Drain, Stop, Close,
+)  # fmt: skip
+REPLIES: Final[tuple[type[Reply], ...]] = (InitOk, Done, Unsupported, Failed)
+EVENTS: Final[tuple[type[Event], ...]] = (
+    Invoke, Ok, Fail, Info, Received, Acked, Ended, Disconnected, Reconnected, Error,
+)  # fmt: skip
+BY_TYPE: Final[dict[str, type[Message]]] = {m.TYPE: m for m in (*REQUESTS, *REPLIES, *EVENTS)}
+
+CAPABILITIES: Final[dict[str, str]] = {
+    "send": "understands `send`",
+    "receive": "understands `receive` and `drain`",
+    "heartbeat": "obeys `heartbeat_s`",
+    "reconnect": "the library reconnects by itself",
+    "resend": "the library sends again by itself what was not acknowledged",
+    "redelivered": "`redelivered` is what the broker said",
+    "delivery_count": "`count` is what the broker said",
+    "connection_events": "writes `disconnected` and `reconnected`",
+    "auth": "obeys the options `username` and `password`",
+}
+"""Words a program may put in ``init_ok.capabilities``."""
+
+
+def encode(message: Message) -> str:
+    """One line, without its newline."""
+    return json.dumps({"type": message.TYPE, **asdict(message)}, separators=(",", ":"))
+
+
+def decode(line: str | bytes) -> Message:
+    """The message of one line. Raises: MalformedLine."""
+    if len(line) > MAX_LINE_BYTES:
+        raise MalformedLine(f"a line of {len(line)} bytes; the limit is {MAX_LINE_BYTES}")
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise MalformedLine(_advice(line, f"is not JSON ({error})")) from error
+    if not isinstance(value, dict):
+        raise MalformedLine(_advice(line, "is not a JSON object"))
+    return from_dict(value)
+
+
+def from_dict(value: dict[str, object]) -> Message:
+    """The message of one decoded JSON object. Unknown keys are ignored. Raises: MalformedLine."""
+    name = value.get("type")
+    kind = BY_TYPE.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise MalformedLine(_advice(repr(value), f"has the unknown type {name!r}"))
+    arguments: dict[str, object] = {}
+    for spec, hint in _schema(kind):
+        if spec.name in value:
+            given = value[spec.name]
+            if not _fits(given, hint):
+                text = f"has {spec.name}={given!r}; expected {_type_name(hint)}"
+                raise MalformedLine(_advice(repr(value), text))
+            arguments[spec.name] = given
+        elif _required(spec):
+            raise MalformedLine(_advice(repr(value), f"lacks {spec.name!r}"))
+    return kind(**arguments)
+
+
+_SCHEMAS: Final[dict[type[Message], list[tuple[Field[typing.Any], object]]]] = {}
+
+
+def _schema(kind: type[Message]) -> list[tuple[Field[typing.Any], object]]:
+    known = _SCHEMAS.get(kind)
+    if known is None:
+        hints = typing.get_type_hints(kind)
+        known = [(spec, hints[spec.name]) for spec in fields(kind)]
+        _SCHEMAS[kind] = known
+    return known
+
+
+def _required(spec: Field[typing.Any]) -> bool:
+    return spec.default is MISSING and spec.default_factory is MISSING
+
+
+def _advice(line: str | bytes, problem: str) -> str:
+    text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+    return (
+        f"A client program wrote the line {text[:200]!r}, which {problem}. Only messages of the "
+        "client protocol belong on stdout, one JSON object per line; anything for humans belongs "
+        "on stderr. See docs/client-protocol.md."
+    )
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_ranges(value: object) -> bool:
+    if not isinstance(value, list):
+        return False
+    for pair in value:
+        if not (isinstance(pair, list) and len(pair) == 2 and all(map(_is_int, pair))):
+            return False
+        if pair[0] > pair[1]:
+            return False
+    return True
+
+
+def _fits(value: object, hint: object) -> bool:
+    if hint == Ranges:
+        return _is_ranges(value)
+    if hint == list[str]:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if hint == dict[str, str]:
+        return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    if hint == (int | None):
+        return value is None or _is_int(value)
+    if hint is float:
+        return _is_int(value) or isinstance(value, float)
+    if hint is int:
+        return _is_int(value)
+    return isinstance(value, typing.cast("type[object]", hint))
+
+
+def expand(sns: Ranges) -> list[int]:
+    """Every sequence number of the ranges, in order."""
+    return [sn for first, last in sns for sn in range(first, last + 1)]
+
+
+def compress(sns: list[int]) -> Ranges:
+    """Ranges of consecutive ascending numbers; the order is kept, so ``expand`` undoes it."""
+    out: Ranges = []
+    for sn in sns:
+        if out and out[-1][1] + 1 == sn:
+            out[-1][1] = sn
+        else:
+            out.append([sn, sn])
+    return out
+
+
+def _type_name(hint: object) -> str:
+    names: dict[object, str] = {
+        Ranges: "list of [first, last]", list[str]: "list of strings",
+        dict[str, str]: "object of strings", int | None: "integer or null",
+        int: "integer", str: "string", bool: "boolean", float: "number",
+    }  # fmt: skip
+    return names[hint]
+
+
+_INTRODUCTION: Final = """\
+# The client protocol
+
+<!-- Generated by `python -m tanist_interop.protocol`; do not edit. -->
+
+A client program is a small, dumb executable around one AMQP library. The drill starts it, tells it
+what to send and receive, and records what it says; all judgement is in the drill's checkers.
+
+* One JSON object per line, UTF-8, each with the key `type`. Requests arrive on **stdin**; replies
+  and events go to **stdout**, flushed; everything else (logs, stack traces) goes to **stderr**.
+  Ignore keys you do not know.
+* A program that cannot run here (no runtime, no library) exits with code **127**; one line on
+  stderr says what is missing. `clients/<name>/client.json` names the program, for example
+  `{"name": "python-qpid", "library": "qpid.messaging 1.36", "command": ["./run"],
+  "needs": "Python 2.7", "setup": "clients/setup", "shared": false}`; `command` is started in the
+  folder of that file; `shared` true = one process for its sender and its receiver (for what is
+  slow to start).
+* The first request is `init`. Every request gets exactly one reply; a request whose type the
+  program does not know gets `unsupported`.
+* `send`, `receive` and `drain` start **tasks** that run side by side (at least one sender and two
+  receivers in one program); requests are answered while they run.
+* Integers are 64-bit. A language whose numbers are doubles writes and reads the digits itself.
+* Every message carries the application headers (properties) `producer` (string) and `sn` (64-bit
+  integer), and as body plain text `producer:sn:` filled up with `x` to `body_bytes`.
+* **Definite or indefinite**: say `fail` only for what surely did not and will not happen, `ok` only
+  for what the broker acknowledged, `info` for all else (time-outs, exceptions in flight). Each
+  sequence number gets one `invoke` and one outcome. Never send a number again on your own where
+  the library (capability `resend`) does it; where it does not, the program does it, under the same
+  number and without a second `invoke`.
+* **Batches**: collect numbers of the same kind for at most 20 ms or 500 numbers, then write one
+  line; an event that ends something (`ended`, `disconnected`, `error`) is written after all that
+  came before it. `t` is the time of the first of the batch. `invoke` is never late: see there.
+* A program never prints a secret, and ends when stdin ends.
+"""
+
+
+def _section(title: str, kinds: tuple[type[Message], ...]) -> list[str]:
+    out = [f"## {title}", ""]
+    for kind in kinds:
+        text = " ".join((kind.__doc__ or "").split())
+        out += [f"### `{kind.TYPE}`", "", text, "", "| key | type | meaning |", "|---|---|---|"]
+        for spec, hint in _schema(kind):
+            note = spec.metadata["doc"]
+            if not _required(spec):
+                default = spec.default
+                if spec.default_factory is not MISSING:
+                    default = spec.default_factory()
+                note += f" (default `{json.dumps(default)}`)"
+            out.append(f"| `{spec.name}` | {_type_name(hint)} | {note} |")
+        out.append("")
+    return out
+
+
+def _example() -> list[str]:
+    talk: list[tuple[str, Message]] = [
+        (">", Init(1, "a", VERSION)),
+        ("<", InitOk(1, "python-qpid", VERSION, {"qpid-python": "1.36.0"}, ["send"], 1000)),
+        (">", Connect(2, ["127.0.0.1:5672", "127.0.0.1:5673"], 1)),
+        ("<", Done(2)),
+        (">", Send(3, "q", "p1", 1, 50)),
+        ("<", Done(3)),
+        ("<", Invoke(2000, 3, "p1", [[1, 50]])),
+        ("<", Ok(3000, 3, "p1", [[1, 50]])),
+        ("<", Ended(3001, 3, "count", 50)),
+    ]
+    lines = [f"{arrow} {encode(message)}" for arrow, message in talk]
+    return ["## Example", "", "`>` is stdin, `<` is stdout.", "", "```", *lines, "```", ""]
+
+
+def document() -> str:
+    """The text of docs/client-protocol.md."""
+    out = [_INTRODUCTION]
+    out += _section("Requests", REQUESTS)
+    out += _section("Replies", REPLIES)
+    out += _section("Events", EVENTS)
+    out += ["## Capabilities", "", "| word | meaning |", "|---|---|"]
+    out += [f"| `{word}` | {meaning} |" for word, meaning in CAPABILITIES.items()]
+    out += ["", *_example()]
+    return "\n".join(out)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

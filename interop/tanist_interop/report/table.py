@@ -1,0 +1,140 @@
+"""The text table of a run, and the summary of many."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Results = dict[str, Any]
+"""What ``Verdict.as_json`` gives."""
+
+WORDS: Final = {"true": "VALID", "false": "INVALID", "unknown": "UNKNOWN"}
+
+COLUMNS: Final = (
+    ("attempts", "attempts"),
+    ("acknowledged", "acknowledged"),
+    ("received", "received"),
+    ("lost", "LOST"),
+    ("unexpected", "UNEXPECTED"),
+    ("duplicated", "duplicated"),
+    ("recovered", "recovered"),
+)
+"""Key of a total-queue figure and its heading."""
+
+MAX_PROBLEMS: Final = 20
+
+
+def rows(results: Results) -> list[list[str]]:
+    """Heading, one row per flow, one for all."""
+    out = [["", *(heading for _, heading in COLUMNS)]]
+    drained = results["verdicts"].get("total-queue", "unknown") != "unknown"
+
+    def cells(figures: Results) -> list[str]:
+        """Whether messages are lost is known only after a drain."""
+        return [
+            f"{figures.get(key, 0):,}" if drained or key != "lost" else "?" for key, _ in COLUMNS
+        ]
+
+    for flow in results["flows"]:
+        label = f"{flow['sender']} > {', '.join(flow['receivers'])}"
+        out.append([label, *cells(flow)])
+    out.append(["all", *cells(results["figures"].get("total-queue", {}))])
+    return out
+
+
+def align(table: list[list[str]]) -> list[str]:
+    """First column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+
+
+def _seconds(ms: float) -> str:
+    return f"{ms / 1000:.2f} s"
+
+
+def failover_lines(results: Results) -> list[str]:
+    """Times from the fault, empty when there was no failover."""
+    figures = results["figures"].get("failover", {})
+    if "promote_ms" not in figures:
+        return []
+    detect, first = figures["detect_ms"], figures["first_ack_ms"]
+    table = [["from the kill to", "detected", "promoted", "first new ack"]]
+    for name in sorted(detect.keys() | first.keys()):
+        table.append([
+            name,
+            _seconds(detect[name]) if name in detect else "-",
+            _seconds(figures["promote_ms"]),
+            _seconds(first[name]) if name in first else "-",
+        ])  # fmt: skip
+    return ["", *align(table)]
+
+
+def fact_lines(results: Results) -> list[str]:
+    """One line per further checker that ran."""
+    figures, out = results["figures"], [""]
+    jumps = figures.get("order", {}).get("jumps_back", 0)
+    out.append("order: " + ("kept" if not jumps else f"{jumps} out of order"))
+    duplicates = figures.get("duplicates", {})
+    out.append(
+        f"duplicates: {duplicates.get('duplicated', 0)} (bound {duplicates.get('bound', 0)})"
+    )
+    marks = figures.get("redelivery", {})
+    out.append(
+        f"redelivered: {marks.get('marked', 0)} marked, {marks.get('unmarked', 0)} marks missing, "
+        f"{marks.get('unmarked_resent', 0)} sent again unmarked by a library"
+    )
+    for name, gap in figures.get("stall", {}).get("gap_s", {}).items():
+        least, most = figures["stall"]["least_s"], figures["stall"]["most_s"]
+        out.append(f"no confirmation to {name} for {gap} s (wanted {least} to {most} s)")
+    for node, ms in figures.get("rejoin", {}).get("ready_ms", {}).items():
+        out.append(f"{node} was a ready backup {_seconds(ms)} after it came back")
+    memory = figures.get("brokers", {}).get("memory_bytes", {})
+    moments = ("ready", "fault", "end")
+    for node, samples in sorted(memory.items()):
+        sizes = [f"{samples[m] / 2**20:.0f} MiB {m}" for m in moments if m in samples]
+        out.append(f"memory of {node}: {', '.join(sizes)}")
+    return out
+
+
+def render(results: Results, seconds: float) -> str:
+    """The whole report of one run, ending with a newline."""
+    name = results["scenario"].get("name", "?")
+    word = WORDS[results["valid"]]
+    out = [f"{name}, seed {results['seed']}: {word} ({seconds:.1f} s)", ""]
+    out += align(rows(results))
+    out += failover_lines(results)
+    out += fact_lines(results)
+    for missing in results["context"].get("not_run", []):
+        reason, remedy = missing["reason"], missing["remedy"]
+        out.append(f"not run: {missing['client']}: {reason}; to get it: {remedy}")
+    for problem in results["problems"][:MAX_PROBLEMS]:
+        out.append(f"problem: {problem}")
+    out.append(f"again: {results['context'].get('command', '-')}")
+    return "\n".join(out) + "\n"
+
+
+def summary(runs: list[tuple[Results, float]]) -> str:
+    """Totals over runs, one line per fact, ending with a newline."""
+    totals = dict.fromkeys([key for key, _ in COLUMNS], 0)
+    count = dict.fromkeys(WORDS, 0)
+    ends: list[int] = []
+    for results, _ in runs:
+        count[results["valid"]] += 1
+        figures = results["figures"]
+        for key in totals:
+            totals[key] += figures.get("total-queue", {}).get(key, 0)
+        for samples in figures.get("brokers", {}).get("memory_bytes", {}).values():
+            ends += [samples["end"]] if "end" in samples else []
+    verdicts = ", ".join(f"{n} {WORDS[word]}" for word, n in count.items() if n)
+    seconds = sum(seconds for _, seconds in runs)
+    out = [f"{len(runs)} runs in {seconds:.0f} s: {verdicts}"]
+    out += align([[heading for _, heading in COLUMNS], [f"{n:,}" for n in totals.values()]])
+    if ends:
+        low, high = min(ends) / 2**20, max(ends) / 2**20
+        out.append(f"memory of the brokers at the end: {low:.0f} to {high:.0f} MiB")
+    return "\n".join(out) + "\n"

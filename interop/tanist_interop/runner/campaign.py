@@ -1,0 +1,134 @@
+"""A campaign: a number of runs, each in its own folder, with reports; and the summary of all.
+
+A run folder ``<out>/<scenario>-<time>-<seed>/`` holds history.jsonl, results.json, report.txt,
+timeline.svg, every broker's and every client's log, and what ``qpid-ha`` was asked; the campaign
+leaves junit.xml and summary.txt beside the run folders.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tanist_interop import history
+from tanist_interop.checkers.finding import Valid, combine
+from tanist_interop.checkers.judge import Verdict, judge
+from tanist_interop.drivers.program import Program
+from tanist_interop.drivers.registry import ClientSpec
+from tanist_interop.hosts.local import LocalCluster, Settings
+from tanist_interop.report import junit, table, timeline
+from tanist_interop.runner.play import Plan, Play
+from tanist_interop.scenarios.scenario import Scenario
+
+EXIT_CODES: Final = {Valid.TRUE: 0, Valid.FALSE: 1, Valid.UNKNOWN: 2}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for. ``arguments`` are repeated in the command to run again."""
+
+    scenarios: list[Scenario]
+    clients: list[ClientSpec]
+    seed: int
+    repeat: int
+    out: Path
+    qpidd: tuple[str, ...]
+    qpid_ha: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    not_run_fails: bool = False
+
+
+def run(options: Options, say: Callable[[str], None]) -> int:
+    """All runs; returns the exit code: 0 valid, 1 invalid, 2 unknown."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    clients = options.clients
+    runs: list[tuple[table.Results, float]] = []
+    missing: dict[str, object] = {}
+    values: list[Valid] = []
+    for number in range(options.repeat):
+        for scenario in options.scenarios:
+            verdict, seconds = run_once(options, scenario, clients, options.seed + number, say)
+            values.append(verdict.valid)
+            results = verdict.as_json()
+            runs.append((results, seconds))
+            for note in _not_run(results):
+                missing[str(note["client"])] = note
+            clients = [spec for spec in clients if spec.name not in missing] or clients
+    if len(runs) > 1:
+        say("")
+        say(table.summary(runs))
+    (options.out / "summary.txt").write_text(table.summary(runs), "utf-8")
+    (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))
+    if missing and options.not_run_fails:
+        say(f"not run, which is a failure here: {', '.join(sorted(missing))}")
+        values.append(Valid.FALSE)
+    return EXIT_CODES[combine(values)]
+
+
+def run_once(
+    options: Options,
+    scenario: Scenario,
+    clients: list[ClientSpec],
+    seed: int,
+    say: Callable[[str], None],
+) -> tuple[Verdict, float]:
+    """One run with its folder and reports; the verdict and the seconds it took."""
+    folder = make_folder(options.out, f"{scenario.name}-{time.strftime('%Y%m%d-%H%M%S')}-{seed}")
+    names = ",".join(spec.name for spec in clients)
+    words = ["tanist-interop", "--scenario", scenario.name, "--seed", str(seed)]
+    command = shlex.join([*words, "--clients", names, *options.arguments])
+    context: dict[str, object] = {"command": command, "python": sys.version.split()[0]}
+    settings = Settings(options.qpidd, options.qpid_ha, scenario.nodes, scenario.link_heartbeat_s)
+    plan = Plan(scenario, seed, clients, folder, context)
+    say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")
+    began = time.monotonic()
+    play = Play(plan, LocalCluster(folder, settings), Program, say)
+    verdict = play.run()
+    seconds = time.monotonic() - began
+    write_reports(folder, verdict, play.journal.records, seconds)
+    say("")
+    say(table.render(verdict.as_json(), seconds))
+    return verdict, seconds
+
+
+def rejudge(path: Path, say: Callable[[str], None]) -> int:
+    """Judge a history file again and print the table. Raises: DamagedHistory, OSError."""
+    records = history.load(path)
+    verdict = judge(records)
+    seconds = (records[-1].at - records[0].at) / 1e9 if records else 0.0
+    say(table.render(verdict.as_json(), seconds))
+    return EXIT_CODES[verdict.valid]
+
+
+def make_folder(out: Path, name: str) -> Path:
+    """A new folder of this name, numbered if there is one already."""
+    for number in range(1, 1000):
+        folder = out / (name if number == 1 else f"{name}.{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder.resolve()
+    raise FileExistsError(f"{out / name} and 998 more")
+
+
+def write_reports(folder: Path, verdict: Verdict, records: history.Records, seconds: float) -> None:
+    """report.txt, results.json, junit.xml and timeline.svg of one run."""
+    results = verdict.as_json()
+    text = json.dumps({**results, "seconds": round(seconds, 1)}, indent=1)
+    (folder / "results.json").write_text(text + "\n", "utf-8")
+    (folder / "report.txt").write_text(table.render(results, seconds), "utf-8")
+    (folder / "timeline.svg").write_text(timeline.draw(records), "utf-8")
+    (folder / "junit.xml").write_bytes(junit.document([(results, seconds)], False))
+
+
+def _not_run(results: table.Results) -> list[dict[str, object]]:
+    notes = results["context"].get("not_run", [])
+    assert isinstance(notes, list)
+    return notes

@@ -1,0 +1,220 @@
+"""The crew: the client programs of one run, what they were told, and what they said.
+
+Everything they say arrives in one inbox (stamped by the reader threads), is written to the history
+and counted here. All waiting of the runner is ``wait``: it works the inbox off until a condition
+holds, and raises ``DrillError`` when nothing moves any more or a program dies.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from tanist_interop import protocol
+from tanist_interop.drivers.program import CANNOT_RUN, Gone, Inbox, Said
+from tanist_interop.drivers.registry import ClientSpec
+from tanist_interop.history import DRILL, Journal
+
+QUIET_S: Final = 20.0
+"""When nothing moved for so long, nothing will: the longest pause that a healthy run can have is
+two heartbeats, a promotion and a client's back-off, together below ten seconds."""
+
+SAME_CLOCK_NS: Final = 250_000_000
+"""An offset below a slow program's start-up jitter means the same machine, so the same clock."""
+
+HONESTY_REQUEST: Final = "no-such-request"
+
+
+class DrillError(Exception):
+    """The run cannot go on; the text says why. Its verdict will be unknown."""
+
+
+class ProgramLike(Protocol):
+    """What the crew needs of a client program."""
+
+    def start(self) -> None: ...
+    def write(self, line: str) -> None: ...
+    def end(self) -> None: ...
+
+
+StartProgram = Callable[[str, ClientSpec, Path, Inbox], ProgramLike]
+
+
+@dataclass
+class Member:
+    """One client program: starting, then up, cannot run, or gone."""
+
+    name: str
+    spec: ClientSpec
+    program: ProgramLike
+    state: str = "starting"
+    reason: str = ""
+    offset_ns: int = 0
+    last_id: int = 0
+    honesty_id: int = 0
+    replies: dict[int, protocol.Reply] = field(default_factory=dict)
+    ended: dict[int, protocol.Ended] = field(default_factory=dict)
+
+    def next_id(self) -> int:
+        """A new request number."""
+        self.last_id += 1
+        return self.last_id
+
+
+class Crew:
+    """Client programs by name. ``tick`` is called about once a second while waiting."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        folder: Path,
+        start_program: StartProgram,
+        tick: Callable[[], None] = lambda: None,
+        quiet_s: float = QUIET_S,
+    ) -> None:
+        self.quiet_s = quiet_s
+        self.journal = journal
+        self.folder = folder
+        self.inbox: Inbox = queue.Queue()
+        self.members: dict[str, Member] = {}
+        self.acknowledged: Counter[str] = Counter()
+        self.received: dict[str, set[int]] = {}
+        self.closing = False
+        self._start_program = start_program
+        self._tick = tick
+        self._ticked = time.monotonic()
+        self._moved = time.monotonic()
+
+    def add(self, name: str, spec: ClientSpec) -> Member:
+        """Start a program and greet it: ``init``, and a request that nobody knows."""
+        log = self.folder / f"{name}.log"
+        log.touch()
+        member = Member(name, spec, self._start_program(name, spec, log, self.inbox))
+        self.members[name] = member
+        member.program.start()
+        self._moved = time.monotonic()
+        self.tell(member, protocol.Init(member.next_id(), name, protocol.VERSION))
+        member.honesty_id = member.next_id()
+        member.program.write(f'{{"type":"{HONESTY_REQUEST}","id":{member.honesty_id}}}')
+        return member
+
+    def tell(self, member: Member, request: protocol.Request) -> int:
+        """Send a request, note it in the history; returns its id, which names a task."""
+        event: dict[str, object] = {"type": request.TYPE, **asdict(request)}
+        note: dict[str, object] = {"type": "request", "request": event}
+        self.journal.add(time.monotonic_ns(), member.name, note)
+        member.program.write(protocol.encode(request))
+        return request.id
+
+    def call(self, told: list[tuple[Member, int]], stage: str) -> None:
+        """Wait until each of these requests is done. Raises: DrillError if one is not."""
+        self.wait(lambda: all(i in member.replies for member, i in told), stage)
+        for member, i in told:
+            reply = member.replies[i]
+            if isinstance(reply, (protocol.Failed, protocol.Unsupported)):
+                raise DrillError(f"{member.name} answered {reply.TYPE}: {reply.reason}")
+
+    def mark(self, name: str, **more: object) -> int:
+        """Note a moment; returns its time."""
+        now = time.monotonic_ns()
+        self.journal.add(now, DRILL, {"type": "mark", "name": name, **more})
+        return now
+
+    def wait(self, condition: Callable[[], bool], stage: str) -> None:
+        """Work the inbox off until the condition holds. Raises: DrillError."""
+        self._moved = time.monotonic()
+        while not condition():
+            self.pump(0.05)
+            if time.monotonic() - self._moved > self.quiet_s:
+                raise DrillError(f"{stage}: nothing moved for {self.quiet_s:g} s")
+
+    def pump(self, timeout_s: float) -> None:
+        """Take in what the programs said; wait at most so long for the first item."""
+        if time.monotonic() - self._ticked > 1:
+            self._ticked = time.monotonic()
+            self._tick()
+        try:
+            item = self.inbox.get(timeout=timeout_s)
+            while True:
+                self._take(item)
+                item = self.inbox.get_nowait()
+        except queue.Empty:
+            return
+
+    def end(self) -> None:
+        """Close every program and take in their last words. Never raises."""
+        self.closing = True
+        for member in self.members.values():
+            if member.state == "up":
+                self.tell(member, protocol.Close(member.next_id()))
+        for member in self.members.values():
+            member.program.end()
+        self.pump(0.0)
+
+    def _take(self, item: Said | Gone) -> None:
+        member = self.members[item.source]
+        if isinstance(item, Gone):
+            self._gone(member, item)
+        elif item.message is None:
+            self._give_up(f"{member.name}: {item.problem}")
+        else:
+            self._said(member, item.at, item.message)
+
+    def _said(self, member: Member, at: int, message: protocol.Message) -> None:
+        t = at
+        if isinstance(message, protocol.Event):
+            t = message.t + member.offset_ns
+        self.journal.add(at, member.name, {"type": message.TYPE, **asdict(message)}, t)
+        if isinstance(message, protocol.Batch):
+            self._count(message)
+        elif isinstance(message, protocol.Ended):
+            member.ended[message.task] = message
+            self._moved = time.monotonic()
+        elif isinstance(message, protocol.Reply):
+            self._moved = time.monotonic()
+            self._replied(member, at, message)
+        elif isinstance(message, protocol.Error) and message.fatal:
+            self._give_up(f"{member.name}: {message.text}")
+
+    def _count(self, batch: protocol.Batch) -> None:
+        if isinstance(batch, protocol.Ok):
+            self.acknowledged[batch.producer] += len(protocol.expand(batch.sns))
+            self._moved = time.monotonic()
+        elif isinstance(batch, protocol.Received):
+            self.received.setdefault(batch.producer, set()).update(protocol.expand(batch.sns))
+            self._moved = time.monotonic()
+
+    def _replied(self, member: Member, at: int, reply: protocol.Reply) -> None:
+        member.replies[reply.in_reply_to] = reply
+        if isinstance(reply, protocol.InitOk):
+            offset = at - reply.now_ns
+            member.offset_ns = 0 if abs(offset) < SAME_CLOCK_NS else offset
+            note = {"type": "client", "init_ok": asdict(reply), "offset_ns": member.offset_ns}
+            self.journal.add(at, member.name, note)
+            if reply.protocol != protocol.VERSION:
+                self._give_up(f"{member.name} speaks protocol {reply.protocol}")
+        elif reply.in_reply_to == member.honesty_id:
+            if not isinstance(reply, protocol.Unsupported):
+                text = f"answers {reply.TYPE} to a request that nobody knows: it cannot be believed"
+                self._give_up(f"{member.name} {text}")
+            member.state = "up"
+
+    def _gone(self, member: Member, item: Gone) -> None:
+        before, member.state = member.state, "gone"
+        member.reason = item.last_words
+        self._moved = time.monotonic()
+        if item.code == CANNOT_RUN and before == "starting":
+            member.state = "cannot run"
+            return
+        self.journal.add(item.at, member.name, {"type": "client_exit", "code": item.code})
+        self._give_up(f"{member.name} ended with code {item.code}: {item.last_words}")
+
+    def _give_up(self, reason: str) -> None:
+        """The run cannot go on; while taking down this no longer matters."""
+        if not self.closing:
+            raise DrillError(reason)

@@ -1,0 +1,339 @@
+"""One run: start brokers and clients, stream, strike, finish, drain, judge.
+
+Each stage is a method; a stage that cannot be carried through raises, the run is noted as aborted,
+everything is taken down all the same, and the verdict is unknown. All that happens goes to the
+history, and only the history is judged.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from tanist_interop import protocol
+from tanist_interop.checkers.judge import Verdict, judge
+from tanist_interop.drivers.registry import ClientSpec
+from tanist_interop.faults.process import FAULTS, Fault, Nodes
+from tanist_interop.history import DRILL, Journal
+from tanist_interop.hosts.operator import HostError
+from tanist_interop.runner.crew import Crew, DrillError, Member, StartProgram
+from tanist_interop.scenarios.scenario import Flow, Scenario, as_json, fault_moment, flows
+
+FORM_S: Final = 30.0
+"""Three interpreters that start on two busy cores need a few seconds."""
+
+PROMOTE_S: Final = 15.0
+REJOIN_S: Final = 20.0
+CATCH_UP_S: Final = 5.0
+"""What the receivers have not got by then is left to the drain."""
+
+
+class Cluster(Nodes, Protocol):
+    """What a run needs of a host."""
+
+    def start(self) -> None: ...
+    def addresses(self) -> list[str]: ...
+    def form(self, deadline_s: float, pause: Callable[[float], None]) -> None: ...
+    def statuses(self, nodes: list[int], timeout_s: float = ...) -> list[str]: ...
+    def promote(self, node: int) -> None: ...
+    def wait_ready(self, node: int, deadline_s: float, pause: Callable[[float], None]) -> None: ...
+    def check_alive(self) -> None: ...
+    def memory_bytes(self, node: int) -> int: ...
+    def stop(self) -> list[tuple[str, int, bool]]: ...
+    def trouble(self) -> list[tuple[str, str]]: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run. ``context`` goes to the history as it is (version, command to run again)."""
+
+    scenario: Scenario
+    seed: int
+    clients: list[ClientSpec]
+    folder: Path
+    context: dict[str, object] = field(default_factory=dict)
+
+
+class Play:
+    """Carries one plan out; ``run`` once."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        cluster: Cluster,
+        start_program: StartProgram,
+        say: Callable[[str], None],
+    ) -> None:
+        self.plan = plan
+        self.scenario = plan.scenario
+        self.cluster = cluster
+        self.dice = random.Random(plan.seed)
+        self.say = say
+        self.journal = Journal(plan.folder / "history.jsonl")
+        self.crew = Crew(self.journal, plan.folder, start_program, self._tick)
+        self.flows: list[Flow] = []
+        self.senders: list[tuple[Member, int]] = []
+        self.receivers: list[tuple[Member, int]] = []
+        self.stage = "start"
+        self.began = time.monotonic()
+
+    def run(self) -> Verdict:
+        """From the first process to the verdict. Never raises for what a run can meet."""
+        first = {"type": "run", "scenario": as_json(self.scenario), "seed": self.plan.seed}
+        self.journal.add(time.monotonic_ns(), DRILL, first | self.plan.context)
+        stages = (
+            self.launch, self.muster, self.connect, self.stream,
+            self.strike, self.finish, self.drain,
+        )  # fmt: skip
+        try:
+            for stage in stages:
+                self.stage = stage.__name__
+                stage()
+            self.crew.mark("finished")
+        except (DrillError, HostError, OSError) as error:
+            note: dict[str, object] = {"type": "aborted", "stage": self.stage}
+            self.journal.add(time.monotonic_ns(), DRILL, {**note, "reason": str(error)})
+            self._progress(f"aborted: {error}")
+        finally:
+            self.take_down()
+        return judge(self.journal.records)
+
+    def launch(self) -> None:
+        """Brokers first, then the clients, which start while the brokers form a cluster."""
+        self.cluster.start()
+        for spec in self.plan.clients:
+            for name in self._names(spec):
+                self.crew.add(name, spec)
+        self._add_drainer(self.plan.clients)
+        self.cluster.form(FORM_S, self.crew.pump)
+        self._memory("ready")
+        self.crew.mark("formed")
+        self._progress("three brokers, n1 is primary, the others are ready")
+
+    def muster(self) -> None:
+        """Who is here? A client that cannot run here is noted and left out."""
+        members = self.crew.members.values()
+        self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
+        able = []
+        for spec in self.plan.clients:
+            missing = [m for m in members if m.spec is spec and m.state == "cannot run"]
+            if missing:
+                note: dict[str, object] = {"type": "not_run", "client": spec.name}
+                note |= {"reason": missing[0].reason or spec.needs, "remedy": spec.remedy}
+                self.journal.add(time.monotonic_ns(), DRILL, note)
+                self._progress(f"{spec.name} not run: {note['reason']} (try {spec.remedy})")
+            else:
+                able.append(spec)
+        if not able:
+            raise DrillError("no client can run here")
+        self.flows = flows([spec.name for spec in able])
+        if not any(m.name.endswith(".drain") for m in self._up()):
+            self._add_drainer(able)
+            self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
+
+    def connect(self) -> None:
+        """Open all connections and create the queues."""
+        self._open([m for m in self._up() if not m.name.endswith(".drain")])
+        first = self._member(self.flows[0].sender, "send")
+        durable = self.scenario.durable
+        told = [
+            (first, self.crew.tell(first, protocol.Declare(first.next_id(), f.queue, durable)))
+            for f in self.flows
+        ]
+        self.crew.call(told, "declaring queues")
+
+    def stream(self) -> None:
+        """Start receivers, then senders."""
+        s = self.scenario
+        for flow in self.flows:
+            receiver = self._member(flow.receiver, "receive")
+            receive = protocol.Receive(receiver.next_id(), flow.queue, s.prefetch, s.ack_every)
+            self.receivers.append((receiver, self.crew.tell(receiver, receive)))
+        self.crew.call(self.receivers, "starting receivers")
+        for flow in self.flows:
+            sender = self._member(flow.sender, "send")
+            send = protocol.Send(
+                sender.next_id(), flow.queue, flow.producer, 1, 0,
+                s.rate_per_s, s.window, s.body_bytes, s.durable,
+            )  # fmt: skip
+            self.senders.append((sender, self.crew.tell(sender, send)))
+        self.crew.call(self.senders, "starting senders")
+        self.crew.mark("streaming")
+
+    def strike(self) -> None:
+        """The fault at its drawn moment, the promotion, the recovery."""
+        if not self.scenario.fault:
+            return
+        moment = fault_moment(self.scenario, self.plan.seed)
+        self._wait_acks(moment, self.scenario.each_min, {}, "before the fault")
+        self._memory("fault")
+        fault = self._begin_fault()
+        before = dict(self.crew.acknowledged)
+        if self.scenario.promote:
+            before = self._promote(fault.node)
+        self._wait_acks(0, self.scenario.each_min, before, "after the fault")
+        self._progress("every sender goes on")
+        if self.scenario.heal:
+            fault.heal()
+            self._note_fault(fault, "end")
+            self.cluster.wait_ready(fault.node, REJOIN_S, self._pause)
+            self.crew.mark("rejoined", node=f"n{fault.node + 1}")
+            self._progress(f"n{fault.node + 1} is back, a ready backup")
+
+    def finish(self) -> None:
+        """Enough acknowledged: stop the senders, let the receivers catch up, stop them."""
+        self._wait_acks(self.scenario.acknowledged_min, self.scenario.each_min, {}, "streaming")
+        self._stop(self.senders, "stopping senders")
+        self._progress("senders have stopped")
+        until = time.monotonic() + CATCH_UP_S
+        while time.monotonic() < until and not self._caught_up():
+            self.crew.pump(0.05)
+        self._stop(self.receivers, "stopping receivers")
+
+    def drain(self) -> None:
+        """A fresh client takes what is left."""
+        member = next(m for m in self._up() if m.name.endswith(".drain"))
+        self._open([member])
+        s = self.scenario
+        told = []
+        for flow in self.flows:
+            i = member.next_id()
+            drain = protocol.Drain(i, flow.queue, s.empty_s, s.prefetch, s.ack_every)
+            told.append((member, self.crew.tell(member, drain)))
+        self.crew.call(told, "draining")
+        self.crew.wait(lambda: all(i in m.ended for m, i in told), "draining")
+        for m, i in told:
+            if m.ended[i].reason != "empty":
+                raise DrillError(f"{m.name}: the drain ended with {m.ended[i].reason}")
+        self.cluster.check_alive()
+        self._memory("end")
+
+    def take_down(self) -> None:
+        """End clients and brokers, look through the brokers' logs."""
+        self.crew.end()
+        for name, code, expected in self.cluster.stop():
+            event: dict[str, object] = {"type": "broker_exit", "node": name}
+            event |= {"code": code, "expected": expected}
+            self.journal.add(time.monotonic_ns(), DRILL, event)
+        for name, line in self.cluster.trouble():
+            note: dict[str, object] = {"type": "broker_log", "node": name, "line": line}
+            self.journal.add(time.monotonic_ns(), DRILL, note)
+        self.journal.close()
+
+    def _add_drainer(self, specs: list[ClientSpec]) -> None:
+        """A fresh program for the end, started early; one that starts fast if there is one."""
+        drainer = min(specs, key=lambda spec: spec.shared)
+        self.crew.add(f"{drainer.name}.drain", drainer)
+
+    def _names(self, spec: ClientSpec) -> list[str]:
+        return [spec.name] if spec.shared else [f"{spec.name}.send", f"{spec.name}.receive"]
+
+    def _member(self, client: str, role: str) -> Member:
+        members = self.crew.members
+        return members[client] if client in members else members[f"{client}.{role}"]
+
+    def _up(self) -> list[Member]:
+        clients = {flow.sender for flow in self.flows}
+        return [m for m in self.crew.members.values() if m.state == "up" and m.spec.name in clients]
+
+    def _open(self, members: list[Member]) -> None:
+        addresses = self.cluster.addresses()
+        if self.scenario.backup_first:
+            addresses = addresses[1:] + addresses[:1]
+        heartbeat = self.scenario.client_heartbeat_s
+        told = [
+            (m, self.crew.tell(m, protocol.Connect(m.next_id(), addresses, heartbeat)))
+            for m in members
+        ]
+        self.crew.call(told, "connecting")
+
+    def _stop(self, tasks: list[tuple[Member, int]], stage: str) -> None:
+        for member, task in tasks:
+            self.crew.tell(member, protocol.Stop(member.next_id(), task))
+        self.crew.wait(lambda: all(task in m.ended for m, task in tasks), stage)
+
+    def _caught_up(self) -> bool:
+        return all(
+            len(self.crew.received.get(f.producer, ())) >= self.crew.acknowledged[f.producer]
+            for f in self.flows
+        )
+
+    def _wait_acks(self, total: int, each: int, before: dict[str, int], stage: str) -> None:
+        acks = self.crew.acknowledged
+
+        def enough() -> bool:
+            new = [acks[f.producer] - before.get(f.producer, 0) for f in self.flows]
+            return sum(new) >= total and min(new) >= each
+
+        self.crew.wait(enough, stage)
+
+    def _begin_fault(self) -> Fault:
+        backups = list(range(1, self.scenario.nodes))
+        node = 0 if self.scenario.target == "primary" else self.dice.choice(backups)
+        fault = FAULTS[self.scenario.fault](self.cluster, node)
+        self._note_fault(fault, "begin")
+        fault.begin()
+        self._progress(f"{fault.name} n{node + 1}")
+        return fault
+
+    def _note_fault(self, fault: Fault, phase: str) -> None:
+        event: dict[str, object] = {"type": "fault", "name": fault.name, "phase": phase}
+        event |= {"node": f"n{fault.node + 1}", "failover": self.scenario.promote}
+        self.journal.add(time.monotonic_ns(), DRILL, event)
+
+    def _promote(self, dead: int) -> dict[str, int]:
+        """Promote a ready backup; returns the acknowledgements when it began. As a resource manager
+        does: ask all that are left, take one that is ready, again until it works."""
+        until = time.monotonic() + PROMOTE_S
+        others = [node for node in range(self.scenario.nodes) if node != dead]
+        while True:
+            try:
+                return self._promote_ready(others)
+            except HostError:
+                if time.monotonic() > until:
+                    raise
+                self.crew.pump(0.1)
+
+    def _promote_ready(self, nodes: list[int]) -> dict[str, int]:
+        statuses = self.cluster.statuses(nodes)
+        ready = [n for n, status in zip(nodes, statuses, strict=True) if status == "ready"]
+        if not ready:
+            raise HostError(f"no backup is ready: {statuses}")
+        node = self.dice.choice(ready)
+        self.crew.pump(0.0)
+        before = dict(self.crew.acknowledged)
+        self.crew.mark("promote_begin", node=f"n{node + 1}")
+        self.cluster.promote(node)
+        self.crew.mark("promoted", node=f"n{node + 1}")
+        self._progress(f"promoted n{node + 1}")
+        return before
+
+    def _pause(self, _seconds: float) -> None:
+        until = time.monotonic() + 0.3  # each question costs the start of an interpreter
+        while time.monotonic() < until:
+            self.crew.pump(0.05)
+
+    def _memory(self, moment: str) -> None:
+        for node in range(self.scenario.nodes):
+            used = self.cluster.memory_bytes(node)
+            if used:
+                event: dict[str, object] = {"type": "memory", "node": f"n{node + 1}"}
+                event |= {"bytes": used, "moment": moment}
+                self.journal.add(time.monotonic_ns(), DRILL, event)
+
+    def _tick(self) -> None:
+        self._memory("running")
+        self.journal.flush()
+        self.cluster.check_alive()
+        if self.stage not in ("launch", "muster"):
+            self._progress(self.stage)
+
+    def _progress(self, what: str) -> None:
+        acks = sum(self.crew.acknowledged.values())
+        received = sum(len(sns) for sns in self.crew.received.values())
+        passed = time.monotonic() - self.began
+        self.say(f"{passed:6.1f} s  {acks:7,} acknowledged {received:7,} received  {what}")

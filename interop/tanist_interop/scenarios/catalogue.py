@@ -1,0 +1,49 @@
+"""The scenarios that we have, by name. ``tanist-interop --list`` prints them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tanist_interop.scenarios.scenario import BASE_CHECKS, Scenario
+
+KILL_PRIMARY: Final = Scenario(
+    name="kill-primary",
+    summary="SIGKILL the primary in mid-stream, promote a backup, clients fail over by themselves",
+    fault="kill",
+    promote=True,
+    heal=True,
+    checks=(*BASE_CHECKS, "failover", "rejoin"),
+)
+
+NO_FAULT: Final = Scenario(
+    name="no-fault",
+    summary="nothing happens: everything arrives exactly once",
+    acknowledged_min=4_000,
+)
+
+STOPPED_BACKUP: Final = Scenario(
+    name="stopped-backup",
+    summary="SIGSTOP a backup: confirmations stop until its link heartbeat runs out, then go on",
+    fault="suspend",
+    target="backup",
+    heal=True,
+    acknowledged_min=1_000,
+    each_min=100,
+    fault_after=(200, 400),
+    rate_per_s=200.0,
+    window=50,
+    checks=(*BASE_CHECKS, "stall", "rejoin"),
+)
+
+BACKUP_ADDRESS_FIRST: Final = Scenario(
+    name="backup-address-first",
+    summary="clients are given backups' addresses first and get through to the primary",
+    backup_first=True,
+    acknowledged_min=1_000,
+    each_min=100,
+)
+
+CATALOGUE: Final[dict[str, Scenario]] = {
+    scenario.name: scenario
+    for scenario in (KILL_PRIMARY, NO_FAULT, STOPPED_BACKUP, BACKUP_ADDRESS_FIRST)
+}

@@ -1,0 +1,339 @@
+"""qpid-ha: what it prints and how it ends, against real brokers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tanist.cli import qpid_ha
+from tanist.cli.qmf_client import QmfError
+from tanist.management.agent import ManagedObject
+from tanist.management.schema import HA_BROKER
+from tanist.wire.amqp010.values import Value
+from tests.broker.cli.loopback import DeafServer, LoopbackBroker, free_address
+
+ID = str(UUID(int=1, version=4))
+
+
+@pytest.fixture
+def broker() -> Iterator[LoopbackBroker]:
+    with LoopbackBroker(ha_public_url="vip", ha_replicate="all") as running:
+        yield running
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]):
+    """Run the tool; returns exit status, output, errors."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        status = qpid_ha.main(list(words))
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def cluster_url(*brokers: LoopbackBroker) -> str:
+    return ",".join(broker.address for broker in brokers)
+
+
+# -- status --------------------------------------------------------------------------------
+
+
+def test_status_and_promote(broker: LoopbackBroker, run) -> None:
+    at = ("-b", broker.address)
+    assert run("status", *at) == (0, "joining\n", "")
+    assert run("promote", *at) == (0, "", "")
+    assert run("status", *at) == (0, "active\n", "")
+    assert run(*at, "promote", "--cluster-manager") == (0, "", ""), "harmless on a primary"
+
+
+@pytest.mark.parametrize(
+    ("test", "joining", "active"),
+    [
+        (("--is-primary",), 1, 0),
+        (("--expect", "primary"), 1, 0),
+        (("--expect=backup",), 0, 1),
+        (("--expect", "joining"), 0, 1),
+        (("--expect", "active"), 1, 0),
+        (("--expect", "recovering"), 1, 1),
+    ],
+)
+def test_tests_of_status_are_silent(
+    broker: LoopbackBroker, run, test: tuple[str, ...], joining: int, active: int
+) -> None:
+    at = ("-b", broker.address)
+    assert run("status", *test, *at) == (joining, "", "")
+    run("promote", *at)
+    assert run(*test, "status", *at) == (active, "", "")
+
+
+def test_a_status_that_does_not_exist_cannot_be_expected(broker: LoopbackBroker, run) -> None:
+    status, out, err = run("status", "--expect", "activ", "-b", broker.address)
+    assert (status, out) == (1, "")
+    assert err == (
+        "qpid-ha: --expect activ: no such status; it is one of primary, backup, joining, catchup, "
+        "ready, recovering, active, standalone\n"
+    )
+
+
+def test_status_of_all(run) -> None:
+    gone = free_address()
+    with LoopbackBroker(1) as one, LoopbackBroker(2) as two:
+        run("promote", "-b", two.address)
+        url = f"{cluster_url(one, two)},{gone}"
+        one.node.cluster.ha_set_brokers_url(url)
+        status, out, err = run("status", "--all", "-b", one.address)
+        assert (status, err) == (0, "")
+        lines = out.splitlines()
+        assert lines[:2] == [f"{one.address} joining", f"{two.address} active"]
+        assert lines[2].startswith(f"{gone} cannot connect to {gone}")
+        status, out, _ = run("status", "--all", "--json", "-b", one.address)
+        rows = json.loads(out)
+        assert rows[:2] == [
+            {"address": one.address, "status": "joining"},
+            {"address": two.address, "status": "active"},
+        ]
+        assert (rows[2]["address"], rows[2]["status"]) == (gone, "error")
+        assert "cannot connect" in rows[2]["error"]
+
+
+def test_status_of_all_without_a_list_is_that_of_one(broker: LoopbackBroker, run) -> None:
+    assert run("status", "--all", "-b", broker.address) == (0, f"{broker.address} joining\n", "")
+
+
+def test_status_as_json(broker: LoopbackBroker, run) -> None:
+    status, out, _ = run("status", "--json", "-b", broker.address)
+    assert (status, json.loads(out)) == (0, {"status": "joining"})
+
+
+# -- query ---------------------------------------------------------------------------------
+
+
+def test_query(broker: LoopbackBroker, run) -> None:
+    status, out, _ = run("query", "-b", broker.address)
+    assert status == 0
+    assert out.splitlines() == [
+        "Status:              joining",
+        f"Broker ID:           {ID}",
+        "Brokers URL:         ",
+        "Public URL:          amqp:tcp:vip:5672",
+        "Replicate:           all",
+    ]
+
+
+def test_query_as_json(broker: LoopbackBroker, run) -> None:
+    _, out, _ = run("query", "--json", "-b", broker.address)
+    assert json.loads(out) == {
+        "address": broker.address,
+        "name": "ha-broker",
+        "status": "joining",
+        "systemId": ID,
+        "brokersUrl": "",
+        "publicUrl": "amqp:tcp:vip:5672",
+        "replicateDefault": "all",
+        "members": [
+            {"system-id": ID, "protocol": "", "host-name": "", "port": 0, "status": 0},
+        ],
+    }
+
+
+def test_query_of_all(run) -> None:
+    with LoopbackBroker(1) as one, LoopbackBroker(2) as two:
+        one.node.cluster.ha_set_brokers_url(cluster_url(one, two))
+        status, out, _ = run("query", "--all", "-b", one.address)
+        assert status == 0
+        addresses = [line for line in out.splitlines() if line.startswith("Address:")]
+        assert addresses == [f"Address:             {b.address}" for b in (one, two)]
+        _, out, _ = run("query", "--all", "--json", "-b", one.address)
+        assert [row["address"] for row in json.loads(out)] == [one.address, two.address]
+
+
+def test_the_login_is_used_for_all(run) -> None:
+    secure = {"auth": True, "passwords": "guest:secret\n"}
+    with LoopbackBroker(1, **secure) as one, LoopbackBroker(2, **secure) as two:
+        one.node.cluster.ha_set_brokers_url(cluster_url(one, two))
+        status, out, _ = run("status", "--all", "-b", f"guest/secret@{one.address}")
+        assert (status, out) == (0, f"{one.address} joining\n{two.address} joining\n")
+
+
+# -- promote, ping, replicate --------------------------------------------------------------
+
+
+def test_a_refused_promote_says_why(broker: LoopbackBroker, run) -> None:
+    broker.node.cluster.backup.saw_active_member = True
+    status, out, err = run("promote", "-b", broker.address)
+    assert (status, out) == (1, "")
+    assert err == "qpid-ha: Joining active cluster, cannot be promoted.\n"
+
+
+def test_promote_as_json(broker: LoopbackBroker, run) -> None:
+    status, out, _ = run("promote", "--json", "-b", broker.address)
+    assert (status, json.loads(out)) == (0, {"method": "promote", "ok": True})
+
+
+def test_ping(broker: LoopbackBroker, run) -> None:
+    assert run("ping", "-b", broker.address) == (0, "", "")
+    status, out, err = run("ping", "-b", free_address())
+    assert (status, out) == (1, "")
+    assert err.startswith("qpid-ha: cannot connect to 127.0.0.1:")
+    with DeafServer() as deaf:
+        status, _, err = run("ping", "--timeout", "0.2", "-b", deaf.address)
+    assert status == 1
+    assert "within 0.2 seconds" in err
+
+
+def test_replicate_is_passed_on(broker: LoopbackBroker, run) -> None:
+    status, _, err = run("replicate", "remote:5672", "q", "-b", broker.address)
+    assert status == 1
+    assert "not available in this version" in err
+
+
+class Original(ManagedObject):
+    """A habroker as the original shows it: its texts are octets."""
+
+    def values(self) -> dict[str, Value]:
+        return {
+            "status": b"active",
+            "systemId": UUID(int=1, version=4),
+            "brokersUrl": b"",
+            "publicUrl": b"",
+            "replicateDefault": b"all",
+            "members": [{"host-name": b"node1"}],
+        }
+
+
+def test_the_original_broker_is_understood(run) -> None:
+    with LoopbackBroker(ha_cluster=False) as broker:
+        broker.node.agent.register(Original(HA_BROKER, "ha-broker", 0))
+        at = ("-b", broker.address)
+        assert run("status", *at) == (0, "active\n", "")
+        assert run("status", "--is-primary", *at)[0] == 0
+        assert run("status", "--all", *at) == (0, f"{broker.address} active\n", "")
+        assert "Replicate:           all" in run("query", *at)[1]
+        told = json.loads(run("query", "--json", *at)[1])
+        assert (told["status"], told["members"]) == ("active", [{"host-name": "node1"}])
+
+
+def test_a_method_that_works_is_silent(run) -> None:
+    class Willing(Original):
+        def methods(self) -> tuple[str, ...]:
+            return ("replicate",)
+
+        def invoke(self, method: str, arguments: dict[str, Value]) -> dict[str, Value]:
+            asked.append((method, arguments))
+            return {}
+
+    asked: list[tuple[str, dict[str, Value]]] = []
+    with LoopbackBroker(ha_cluster=False) as broker:
+        broker.node.agent.register(Willing(HA_BROKER, "ha-broker", 0))
+        assert run("replicate", "remote:1", "q", "-b", broker.address) == (0, "", "")
+    assert asked == [("replicate", {"broker": "remote:1", "queue": "q"})]
+
+
+def test_without_ha(run) -> None:
+    with LoopbackBroker(ha_cluster=False) as broker:
+        status, _, err = run("status", "-b", broker.address)
+        assert status == 1
+        assert err == f"qpid-ha: HA module is not loaded on broker at {broker.address}\n"
+        assert run("ping", "-b", broker.address)[0] == 0
+
+
+# -- words ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("help",), ("help-all",), ("--help",), ("-h",)])
+def test_help(run, words: tuple[str, ...]) -> None:
+    status, out, _ = run(*words)
+    assert status == 0
+    for word in ("status", "query", "promote", "ping", "replicate REMOTE-BROKER QUEUE"):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("dance",),
+        ("status", "extra"),
+        ("replicate", "only-one"),
+        ("status", "--wrong"),
+        ("status", "--timeout", "soon"),
+    ],
+)
+def test_wrong_words_end_with_one(run, words: tuple[str, ...]) -> None:
+    status, out, err = run(*words)
+    assert (status, out) == (1, "")
+    assert "usage: qpid-ha" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("-b", "host:port"), "bad port 'port'"),
+        (("-b", "x", "--timeout", "nan"), "timeout nan: it must be a number of seconds"),
+        (("-b", "x", "--timeout", "inf"), "timeout inf"),
+        (("-b", "x", "--timeout", "-3"), "timeout -3"),
+        (("-b", "x", "--ssl-key", "file"), "TLS is not available"),
+        (("--config", "/nonexistent/qpidd.conf"), "/nonexistent/qpidd.conf"),
+    ],
+)
+def test_what_cannot_be_done_is_said(run, words: tuple[str, ...], why: str) -> None:
+    status, _, err = run("ping", *words)
+    assert status == 1
+    assert err.startswith("qpid-ha: ")
+    assert why in err
+
+
+# -- configuration -------------------------------------------------------------------------
+
+
+def write_config(path: Path, broker: LoopbackBroker, more: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f"# the broker's own\nport = {broker.port}\n\nha-username=ha\nha-password=secret # no\n"
+        f"ha-mechanism=PLAIN\nauth\n{more}",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_address_and_login_from_the_configuration_of_the_broker(run, tmp_path: Path) -> None:
+    with LoopbackBroker(auth=True, passwords="ha:secret\n") as broker:
+        config = write_config(tmp_path / "qpidd.conf", broker)
+        assert run("status", "--config", str(config)) == (0, "joining\n", "")
+        assert run("status", "--config", str(config), "-b", "127.0.0.1") == (0, "joining\n", "")
+        other = run("status", "--config", str(config), "-b", f"ha/wrong@127.0.0.1:{broker.port}")
+        assert other[0] == 1
+
+
+def test_the_installed_configuration_is_found(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LoopbackBroker(auth=True, passwords="ha:secret\n") as broker:
+        write_config(tmp_path / "etc" / "qpid" / "qpidd.conf", broker)
+        monkeypatch.setattr("sys.argv", [str(tmp_path / "bin" / "qpid-ha")])
+        assert run("status") == (0, "joining\n", "")
+        assert run("status", "-b", broker.address)[0] == 1, "an address was given: no login"
+    assert qpid_ha.installed_config(tmp_path / "sbin" / "qpid-ha") is None
+    assert qpid_ha.installed_config(tmp_path / "sub" / "bin" / "qpid-ha") is None
+
+
+@pytest.mark.parametrize("name", ["link-heartbeat-interval", "ha-heartbeat-interval"])
+def test_the_timeout_follows_the_heartbeat(run, tmp_path: Path, name: str) -> None:
+    with LoopbackBroker() as broker, DeafServer() as deaf:
+        config = write_config(tmp_path / "qpidd.conf", broker, f"{name}=0.3\n")
+        _, _, err = run("ping", "--config", str(config), "-b", deaf.address)
+        assert "within 0.3 seconds" in err
+        _, _, err = run("ping", "--config", str(config), "-b", deaf.address, "--timeout", "0.2")
+        assert "within 0.2 seconds" in err
+
+
+def test_a_timeout_must_be_a_number() -> None:
+    assert qpid_ha.read_timeout("2.5") == 2.5
+    with pytest.raises(QmfError, match="timeout often"):
+        qpid_ha.read_timeout("often")

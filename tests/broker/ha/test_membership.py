@@ -1,0 +1,69 @@
+"""Broker-info maps and the membership list."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from tanist.ha.membership import BrokerInfo, Membership
+from tanist.ha.roles import Status
+from tanist.types import FramingError
+from tanist.wire.amqp010.codec import decode_list, encode_list
+
+A = UUID(int=1)
+B = UUID(int=2)
+
+
+def test_a_map_survives_the_wire() -> None:
+    info = BrokerInfo(A, Status.READY, "tcp", "node1", 5672)
+    (decoded,) = decode_list(encode_list([info.to_map()]))
+    again = BrokerInfo.from_map(decoded)
+    assert (again.system_id, again.status) == (A, Status.READY)
+    assert (again.protocol, again.host, again.port) == ("tcp", "node1", 5672)
+
+
+def test_octets_are_read_as_text() -> None:
+    info = BrokerInfo.from_map(
+        {"system-id": A, "status": 1, "protocol": b"tcp", "host-name": b"h", "port": "x"}
+    )
+    assert (info.protocol, info.host, info.port) == ("tcp", "h", 0)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "x",
+        {},
+        {"system-id": "a", "status": 1},
+        {"system-id": A},
+        {"system-id": A, "status": 6},
+    ],
+)
+def test_what_is_no_broker_info_is_refused(value: object) -> None:
+    with pytest.raises(FramingError, match="broker info"):
+        BrokerInfo.from_map(value)  # type: ignore[arg-type]  # bad input on purpose
+
+
+def test_put_get_remove_and_who_is_ready() -> None:
+    membership = Membership()
+    membership.put(BrokerInfo(A, Status.ACTIVE))
+    membership.put(BrokerInfo(B, Status.CATCHUP))
+    assert membership.ready_ids() == []
+    membership.put(BrokerInfo(B, Status.READY))
+    assert membership.ready_ids() == [B]
+    membership.remove(A)
+    membership.remove(A)
+    assert membership.get(A) is None
+    assert [i.system_id for i in membership.members.values()] == [B]
+
+
+def test_replace_takes_the_whole_list_or_nothing() -> None:
+    membership = Membership()
+    membership.put(BrokerInfo(A, Status.ACTIVE))
+    with pytest.raises(FramingError):
+        membership.replace([BrokerInfo(B, Status.READY).to_map(), "nonsense"])
+    assert list(membership.members) == [A]
+    membership.replace([BrokerInfo(B, Status.READY).to_map()])
+    assert list(membership.members) == [B]

@@ -1,0 +1,87 @@
+"""The habroker object shows and does what the node says."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from tanist.management.ha_broker import METHODS, HaBroker, HaOperations
+from tanist.types import BrokerError
+from tanist.wire.amqp010.values import Value
+
+
+class Operations(HaOperations):
+    """Records what was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+
+    def ha_status(self) -> str:
+        return "ready"
+
+    def ha_brokers_url(self) -> str:
+        return "amqp:tcp:a:1"
+
+    def ha_public_url(self) -> str:
+        return "amqp:tcp:b:2"
+
+    def ha_members(self) -> list[Value]:
+        return ["member"]
+
+    def ha_promote(self) -> None:
+        self.calls.append(("promote", ""))
+
+    def ha_set_brokers_url(self, url: str) -> None:
+        self.calls.append(("brokers", url))
+
+    def ha_set_public_url(self, url: str) -> None:
+        self.calls.append(("public", url))
+
+
+def test_all_properties_are_there() -> None:
+    ha_broker = HaBroker(Operations(), UUID(int=3), "all", 77)
+    assert ha_broker.name == "org.apache.qpid.ha:habroker:ha-broker"
+    assert ha_broker.created_ns == 77
+    assert ha_broker.values() == {
+        "name": "ha-broker",
+        "status": "ready",
+        "brokersUrl": "amqp:tcp:a:1",
+        "publicUrl": "amqp:tcp:b:2",
+        "replicateDefault": "all",
+        "members": ["member"],
+        "systemId": UUID(int=3),
+    }
+
+
+def test_methods_reach_the_node() -> None:
+    operations = Operations()
+    ha_broker = HaBroker(operations, UUID(int=3), "all", 0)
+    assert ha_broker.methods() == METHODS
+    assert ha_broker.invoke("promote", {}) == {}
+    assert ha_broker.invoke("setBrokersUrl", {"url": b"x"}) == {}
+    assert ha_broker.invoke("setPublicUrl", {"url": "y"}) == {}
+    assert operations.calls == [("promote", ""), ("brokers", "x"), ("public", "y")]
+
+
+def test_replicating_a_single_queue_says_that_it_cannot() -> None:
+    ha_broker = HaBroker(Operations(), UUID(int=3), "all", 0)
+    with pytest.raises(BrokerError, match="not available in this version"):
+        ha_broker.invoke("replicate", {"broker": "b", "queue": "q"})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda o: o.ha_status(),
+        lambda o: o.ha_brokers_url(),
+        lambda o: o.ha_public_url(),
+        lambda o: o.ha_members(),
+        lambda o: o.ha_promote(),
+        lambda o: o.ha_set_brokers_url(""),
+        lambda o: o.ha_set_public_url(""),
+    ],
+)
+def test_the_base_class_does_nothing(call) -> None:
+    with pytest.raises(NotImplementedError):
+        call(HaOperations())

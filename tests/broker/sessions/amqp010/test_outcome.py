@@ -1,0 +1,16 @@
+"""Outcomes of commands are distinct, and every command function returns one of them."""
+
+from __future__ import annotations
+
+from tanist.sessions.amqp010 import outcome
+from tanist.sessions.amqp010.sessions import COMMANDS
+from tanist.wire.amqp010.spec import DEFINITIONS
+
+
+def test_outcomes_differ() -> None:
+    outcomes = {outcome.AT_ONCE, outcome.AFTER_RECORDS, outcome.AFTER_EARLIER, outcome.LATER}
+    assert len(outcomes) == 4
+
+
+def test_every_command_is_one_of_the_specification() -> None:
+    assert set(COMMANDS) <= set(DEFINITIONS)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from tanist_interop.checkers.finding import Valid
+from tanist_interop.checkers.rejoin import check
+
+
+def test_a_broker_that_came_back_is_ready(story):
+    result = check(story.good().records)
+    assert result.valid is Valid.TRUE
+    assert list(result.figures["ready_ms"]) == ["n1"]
+
+
+def test_a_broker_that_stays_away_is_wrong(story):
+    story.fault("end", node="n3")
+    result = check(story.records)
+    assert result.valid is Valid.FALSE
+    assert "n3" in result.problems[0]
+
+
+def test_nothing_came_back(story):
+    assert check(story.records).valid is Valid.UNKNOWN

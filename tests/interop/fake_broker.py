@@ -1,0 +1,171 @@
+"""A stand-in for three replicated brokers, so that the drill can be tested without a broker.
+
+Takes the options of ``qpidd`` that the drill passes. "Replication" is a log file that all nodes of
+a run share (the parent of --data-dir): each operation is written to it before it is confirmed, and
+a promoted node reads it. Speaks JSON lines, not AMQP. FAKE_FAULT in the environment breaks a
+promise: ``lose`` confirms every 20th message without taking it, ``invent`` adds one,
+``again`` gives messages out again without a mark, ``traceback`` logs one, ``crash`` ends the
+promoted broker soon.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+
+class State:
+    def __init__(self, folder: Path) -> None:
+        self.status = "joining"
+        self.queues: dict[str, list[list]] = {}  # [producer, sn, redelivered]
+        self.log_path = folder / "replicated.log"
+        self.log = None
+
+    def promote(self) -> None:
+        fault = os.environ.get("FAKE_FAULT", "")
+        if self.log_path.exists():
+            left: dict[tuple, None] = {}
+            for line in self.log_path.read_text().splitlines():
+                operation, *key = json.loads(line)
+                if operation == "put":
+                    left[tuple(key)] = None
+                elif fault != "again":
+                    left.pop(tuple(key), None)
+            for queue, producer, sn in left:
+                self.queues.setdefault(queue, []).append([producer, sn, fault != "again"])
+            if fault == "crash":
+                threading.Timer(0.3, lambda: os._exit(9)).start()
+        self.log = self.log_path.open("a")
+        self.status = "active"
+
+    def write(self, *operation) -> None:
+        self.log.write(json.dumps(operation) + "\n")
+        self.log.flush()
+
+
+class Connection:
+    """One client. Everything runs in one thread, one request per turn, so that nobody starves."""
+
+    def __init__(self, state: State, sock: socket.socket) -> None:
+        self.state = state
+        self.sock = sock
+        self.buffer = b""
+        self.held: dict[tuple, list] = {}
+
+    def readable(self) -> bool:
+        """Serve what arrived; False when the connection is over."""
+        try:
+            data = self.sock.recv(65536)
+            self.buffer += data
+            while b"\n" in self.buffer:
+                line, self.buffer = self.buffer.split(b"\n", 1)
+                request = json.loads(line)
+                admin = request["op"] in ("status", "promote")
+                if not admin and self.state.status != "active":
+                    return False
+                answer = getattr(self, request["op"])(**request)
+                self.sock.sendall(json.dumps(answer).encode() + b"\n")
+            return bool(data)
+        except (OSError, ValueError):
+            return False
+
+    def give_back(self) -> None:
+        for (queue, _, _), entry in reversed(self.held.items()):
+            entry[2] = True
+            self.state.queues[queue].insert(0, entry)
+
+    def status(self, **_):
+        return self.state.status
+
+    def promote(self, **_):
+        if self.state.status != "active":
+            self.state.promote()
+        return "promoted"
+
+    def hello(self, **_):
+        return "hello"
+
+    def put(self, queue, producer, sn, **_):
+        if os.environ.get("FAKE_FAULT") != "lose" or sn % 20:
+            self.state.queues.setdefault(queue, []).append([producer, sn, False])
+            self.state.write("put", queue, producer, sn)
+        if os.environ.get("FAKE_FAULT") == "invent" and sn == 50:
+            self.state.queues[queue].append(["nobody", 1, False])
+        return "ok"
+
+    def get(self, queue, **_):
+        entries = self.state.queues.setdefault(queue, [])
+        if not entries:
+            return None
+        entry = entries.pop(0)
+        self.held[queue, entry[0], entry[1]] = entry
+        return entry
+
+    def ack(self, queue, producer, sn, **_):
+        if self.held.pop((queue, producer, sn), None):
+            self.state.write("ack", queue, producer, sn)
+        return "ok"
+
+
+def join(state: State, others: list[str]) -> None:
+    """Become a ready backup as soon as somebody is active."""
+    while state.status == "joining":
+        for address in others:
+            host, port = address.split(":")
+            try:
+                with socket.create_connection((host, int(port)), timeout=1) as sock:
+                    file = sock.makefile("rw")
+                    file.write('{"op":"status"}\n')
+                    file.flush()
+                    if json.loads(file.readline()) == "active" and state.status == "joining":
+                        state.status = "ready"
+            except (OSError, ValueError):
+                continue
+        time.sleep(0.02)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    for name in ("socket-fd", "port"):
+        parser.add_argument(f"--{name}", type=int)
+    for name in ("data-dir", "ha-brokers-url", "log-to-file"):
+        parser.add_argument(f"--{name}")
+    options, _ = parser.parse_known_args()
+    text = "Traceback (most recent call last):\n  File x\nKeyError: 1\n"
+    Path(options.log_to_file).write_text(
+        text if os.environ.get("FAKE_FAULT") == "traceback" else "2026 [HA] info Started\n"
+    )
+    state = State(Path(options.data_dir).parent)
+    listener = socket.socket(fileno=options.socket_fd)
+    others = [a for a in options.ha_brokers_url.split(",") if not a.endswith(f":{options.port}")]
+    threading.Thread(target=join, args=(state, others), daemon=True).start()
+    serve(state, listener)
+
+
+def serve(state: State, listener: socket.socket) -> None:
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ, None)
+    while True:
+        for key, _ in selector.select():
+            connection = key.data
+            if connection is None:
+                sock, _ = listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                selector.register(sock, selectors.EVENT_READ, Connection(state, sock))
+            elif not connection.readable():
+                selector.unregister(connection.sock)
+                connection.give_back()
+                connection.sock.close()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    main()

@@ -1,0 +1,161 @@
+"""A client program for the stand-in broker: the client protocol in its simplest form.
+
+One connection per task, one request at a time; sends again by itself after a reconnect. FAKE_CLIENT
+in the environment makes it bad: ``missing`` (cannot run), ``liar`` (says done to what it does not
+know), ``mute`` (says nothing), ``babble`` (writes no JSON), ``crash`` (dies in mid-stream).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+LOCK = threading.Lock()
+FAULT = os.environ.get("FAKE_CLIENT", "")
+
+
+def write(type_: str, **fields) -> None:
+    with LOCK:
+        sys.stdout.write(json.dumps({"type": type_, **fields}) + "\n")
+        sys.stdout.flush()
+
+
+def event(type_: str, **fields) -> None:
+    write(type_, t=time.monotonic_ns(), **fields)
+
+
+class Link:
+    """A connection that comes back by itself."""
+
+    def __init__(self, addresses: list[str]) -> None:
+        self.addresses = addresses
+        self.file = None
+
+    def open(self) -> None:
+        while True:
+            for address in self.addresses:
+                host, port = address.split(":")
+                try:
+                    sock = socket.create_connection((host, int(port)), timeout=5)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self.file = sock.makefile("rw")
+                    if self.once({"op": "hello"}) == "hello":
+                        return
+                except (OSError, ValueError):
+                    pass
+            time.sleep(0.02)
+
+    def once(self, request: dict):
+        self.file.write(json.dumps(request) + "\n")
+        self.file.flush()
+        return json.loads(self.file.readline())
+
+    def ask(self, **request):
+        """The answer, and whether the connection was lost meanwhile."""
+        lost = False
+        while True:
+            try:
+                return self.once(request), lost
+            except (OSError, ValueError) as error:
+                lost = True
+                event("disconnected", reason=str(error))
+                self.open()
+                event("reconnected")
+
+
+class Tasks:
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+        self.stopped: set[int] = set()
+
+    def over(self, task: int) -> bool:
+        return task in self.stopped or 0 in self.stopped
+
+    def send(self, id, queue, producer, first_sn, count, rate_per_s, window, **_):
+        link = Link(self.addresses)
+        link.open()
+        sn = first_sn
+        while not self.over(id) and (not count or sn < first_sn + count):
+            block = min(window, 20)
+            if count:
+                block = min(block, first_sn + count - sn)
+            event("invoke", task=id, producer=producer, sns=[[sn, sn + block - 1]])
+            for i in range(sn, sn + block):
+                link.ask(op="put", queue=queue, producer=producer, sn=i)
+                if FAULT == "crash" and i > 100:
+                    os._exit(3)
+            event("ok", task=id, producer=producer, sns=[[sn, sn + block - 1]])
+            sn += block
+            if rate_per_s:
+                time.sleep(block / rate_per_s)
+        reason = "stopped" if self.over(id) else "count"
+        event("ended", task=id, reason=reason, count=sn - first_sn)
+
+    def receive(self, id, queue, empty_s=0.0, count=0, idle_s=0.0, **_):
+        link = Link(self.addresses)
+        link.open()
+        done, last, reason = 0, time.monotonic(), "stopped"
+        while not self.over(id):
+            entry, _ = link.ask(op="get", queue=queue)
+            if entry is None:
+                if empty_s and time.monotonic() - last > empty_s:
+                    reason = "empty"
+                    break
+                time.sleep(0.005)
+                continue
+            producer, sn, redelivered = entry
+            batch = {"task": id, "producer": producer, "sns": [[sn, sn]]}
+            event("received", **batch, redelivered=redelivered, count=None)
+            link.ask(op="ack", queue=queue, producer=producer, sn=sn)
+            event("acked", **batch)
+            done, last = done + 1, time.monotonic()
+        event("ended", task=id, reason=reason, count=done)
+
+    drain = receive
+
+
+def answer(tasks: Tasks, request: dict) -> None:
+    kind, number = request["type"], request["id"]
+    if kind == "init":
+        write(
+            "init_ok", in_reply_to=number, client="fake", protocol=1, versions={"fake": "1"},
+            capabilities=["send", "receive", "resend"], now_ns=time.monotonic_ns(),
+        )  # fmt: skip
+    elif kind == "connect":
+        tasks.addresses = request["addresses"]
+        Link(tasks.addresses).open()
+        write("done", in_reply_to=number)
+    elif kind in ("send", "receive", "drain"):
+        write("done", in_reply_to=number)
+        arguments = {key: value for key, value in request.items() if key != "type"}
+        threading.Thread(target=getattr(tasks, kind), kwargs=arguments, daemon=True).start()
+    elif kind == "stop":
+        tasks.stopped.add(request["task"])
+        write("done", in_reply_to=number)
+    elif kind in ("declare", "close") or FAULT == "liar":
+        write("done", in_reply_to=number)
+        if kind == "close":
+            os._exit(0)
+    else:
+        write("unsupported", in_reply_to=number, request=kind)
+
+
+def main() -> None:
+    if FAULT == "missing":
+        print("no fake runtime", file=sys.stderr)
+        sys.exit(127)
+    if FAULT == "babble":
+        print("hello, I am a client")
+    tasks = Tasks()
+    for line in sys.stdin:
+        if FAULT != "mute":
+            answer(tasks, json.loads(line))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from tanist_interop.hosts.operator import HostError, Operator
+
+
+def operator(tmp_path, code):
+    """An operator whose command is this Python code; sys.argv[1:] is what qpid-ha would get."""
+    return Operator((sys.executable, "-c", code), tmp_path / "log")
+
+
+def test_statuses_are_the_words_printed_or_empty(tmp_path):
+    code = "import sys; a = sys.argv[2]; print('ready') if a == 'x:1' else sys.exit(1)"
+    subject = operator(tmp_path, code)
+    assert subject.statuses(["x:1", "x:2"]) == ["ready", ""]
+    log = (tmp_path / "log").read_text()
+    assert "x:1 status -> 0 ready" in log
+    assert "x:2 status -> 1" in log
+
+
+def test_statuses_are_asked_at_the_same_time(tmp_path):
+    subject = operator(tmp_path, "import time; time.sleep(0.4); print('ready')")
+    began = time.monotonic()
+    assert subject.statuses(["a", "b", "c"]) == ["ready"] * 3
+    assert time.monotonic() - began < 1.1
+
+
+def test_promote_passes_what_qpid_ha_wants(tmp_path):
+    subject = operator(tmp_path, "import sys; print(sys.argv[1:])")
+    subject.promote("x:1")
+    wanted = "['-b', 'x:1', '--timeout', '10', 'promote', '--cluster-manager']"
+    assert wanted in (tmp_path / "log").read_text()
+
+
+def test_a_refused_promotion_says_why(tmp_path):
+    subject = operator(tmp_path, "import sys; sys.exit('Still catching up')")
+    with pytest.raises(HostError, match="Still catching up"):
+        subject.promote("x:1")
+
+
+def test_a_command_that_hangs_is_ended(tmp_path, monkeypatch):
+    subject = operator(tmp_path, "import time; time.sleep(60)")
+    began = time.monotonic()
+    assert subject.statuses(["x:1"], timeout_s=-1.5) == [""]
+    assert time.monotonic() - began < 5

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from tanist_interop.report.table import align, render, summary
+
+
+def test_the_table_of_a_good_run(results):
+    text = render(results, 12.34)
+    lines = text.splitlines()
+    assert lines[0] == "kill-primary, seed 7: VALID (12.3 s)"
+    assert lines[2].split() == [
+        "attempts", "acknowledged", "received", "LOST", "UNEXPECTED", "duplicated", "recovered",
+    ]  # fmt: skip
+    assert lines[3].split() == ["s", ">", "r", "20", "20", "22", "0", "0", "2", "0"]
+    assert lines[4].split() == ["all", "20", "20", "22", "0", "0", "2", "0"]
+    assert "order: kept" in lines
+    assert "duplicates: 2 (bound 21)" in lines
+    assert any(line.startswith("from the kill to") for line in lines)
+    assert lines[-1] == "again: again"
+
+
+def test_bad_news_is_printed(story, new_story):
+    story.good().got(99, source="d")
+    story.note("broker_log", node="n1", line="Traceback")
+    story.note("not_run", client="x", reason="no java", remedy="clients/setup")
+    text = render(story.verdict().as_json(), 1)
+    assert ": INVALID" in text
+    assert "problem: total-queue: 1 unexpected: p:99" in text
+    assert "problem: brokers: n1 logged: Traceback" in text
+    assert "not run: x: no java; to get it: clients/setup" in text
+
+
+def test_loss_is_not_known_without_a_drain(story):
+    story.run()
+    story.sender()
+    story.sent(1)
+    row = render(story.verdict().as_json(), 1).splitlines()[4].split()
+    assert row == ["all", "1", "1", "0", "?", "0", "0", "0"]
+
+
+def test_pauses_and_memory_are_printed(story):
+    story.run("stopped-backup")
+    story.sender()
+    story.fault(failover=False)
+    story.note("memory", node="n1", bytes=2**21, moment="ready")
+    text = render(story.verdict().as_json(), 1)
+    assert "memory of n1: 2 MiB ready" in text
+    assert "no confirmation to s for" in text
+
+
+def test_columns_are_aligned():
+    assert align([["a", "1"], ["bbb", "22"]]) == ["a     1", "bbb  22"]
+
+
+def test_the_summary_adds_up(results):
+    text = summary([(results, 1.0), (results, 2.0)])
+    assert text.startswith("2 runs in 3 s: 2 VALID\n")
+    assert text.splitlines()[2].split() == ["40", "40", "44", "0", "0", "4", "0"]

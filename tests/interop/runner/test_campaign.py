@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from tanist_interop import history
+from tanist_interop.drivers.registry import discover
+from tanist_interop.runner import campaign
+from tanist_interop.scenarios.catalogue import CATALOGUE
+from tanist_interop.scenarios.scenario import scaled
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    monkeypatch.setattr("tanist_interop.runner.play.CATCH_UP_S", 0.5)
+
+
+@pytest.fixture
+def options(tmp_path, clients_dir, fake_qpidd, fake_qpid_ha):
+    def make(**changes):
+        values = {
+            "scenarios": [scaled(CATALOGUE["no-fault"], 100)],
+            "clients": list(discover(clients_dir).values()),
+            "seed": 1,
+            "repeat": 1,
+            "out": tmp_path / "runs",
+            "qpidd": fake_qpidd,
+            "qpid_ha": fake_qpid_ha,
+            "arguments": ("--messages", "100"),
+        }
+        return campaign.Options(**(values | changes))
+
+    return make
+
+
+def test_runs_leave_their_folders(options, tmp_path):
+    said = []
+    assert campaign.run(options(repeat=2), said.append) == 0
+    folders = sorted(path for path in (tmp_path / "runs").iterdir() if path.is_dir())
+    assert len(folders) == 2
+    results = json.loads((folders[1] / "results.json").read_text())
+    assert results["valid"] == "true"
+    assert results["seed"] == 2
+    again = "tanist-interop --scenario no-fault --seed 2 --clients a,b --messages 100"
+    assert results["context"]["command"] == again
+    for name in ("history.jsonl", "report.txt", "timeline.svg", "junit.xml"):
+        assert (folders[0] / name).stat().st_size, name
+    suite = ET.fromstring((tmp_path / "runs" / "junit.xml").read_bytes())
+    assert suite.get("tests") == "2"
+    assert "2 runs in" in (tmp_path / "runs" / "summary.txt").read_text()
+    assert any("2 VALID" in text for text in said)
+
+    heard = []
+    assert campaign.rejudge(folders[0] / "history.jsonl", heard.append) == 0
+    assert "no-fault, seed 1: VALID" in heard[0]
+
+
+def test_a_client_that_cannot_run_fails_only_in_ci(options, clients_dir):
+    (clients_dir / "b" / "client.json").write_text('{"name": "b", "command": ["./nothing"]}')
+    clients = list(discover(clients_dir).values())
+    assert campaign.run(options(clients=clients), lambda _: None) == 0
+    said = []
+    assert campaign.run(options(clients=clients, not_run_fails=True), said.append) == 1
+    assert said[-1] == "not run, which is a failure here: b"
+
+
+def test_an_invalid_run_and_an_unknown_one(options, monkeypatch):
+    monkeypatch.setenv("FAKE_FAULT", "lose")
+    assert campaign.run(options(), lambda _: None) == 1
+    monkeypatch.setenv("FAKE_FAULT", "")
+    monkeypatch.setenv("FAKE_CLIENT", "missing")
+    assert campaign.run(options(), lambda _: None) == 2
+
+
+def test_folders_have_their_own_names(tmp_path):
+    assert campaign.make_folder(tmp_path, "x").name == "x"
+    assert campaign.make_folder(tmp_path, "x").name == "x.2"
+
+
+def test_a_history_of_nothing_is_unknown(tmp_path):
+    (tmp_path / "h").write_text("")
+    assert campaign.rejudge(tmp_path / "h", lambda _: None) == 2
+    with pytest.raises(history.DamagedHistory):
+        (tmp_path / "h").write_text("x\n")
+        campaign.rejudge(tmp_path / "h", lambda _: None)

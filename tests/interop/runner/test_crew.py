@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tanist_interop import history, protocol
+from tanist_interop.drivers.program import Gone, Said
+from tanist_interop.drivers.registry import ClientSpec
+from tanist_interop.history import Journal
+from tanist_interop.runner.crew import Crew, DrillError
+
+SPEC = ClientSpec("fake", Path(), ("x",))
+
+
+class Program:
+    """A client program in memory: answers as its class attributes say."""
+
+    offset_ns = 0
+    honest = True
+    version = 1
+    mute = False
+
+    def __init__(self, name, spec, log, inbox) -> None:
+        self.name, self.inbox, self.lines = name, inbox, []
+
+    def start(self):
+        pass
+
+    def say(self, message):
+        self.inbox.put(Said(self.name, time.monotonic_ns(), message))
+
+    def write(self, line):
+        request = json.loads(line)
+        self.lines.append(request)
+        if self.mute:
+            return
+        if request["type"] == "init":
+            now = time.monotonic_ns() - self.offset_ns
+            self.say(protocol.InitOk(request["id"], "fake", self.version, {}, [], now))
+        elif request["type"].startswith("no-") and self.honest:
+            self.say(protocol.Unsupported(request["id"], request["type"]))
+        else:
+            self.say(protocol.Done(request["id"]))
+
+    def end(self):
+        self.inbox.put(Gone(self.name, time.monotonic_ns(), 0))
+
+
+@pytest.fixture
+def journal(tmp_path):
+    subject = Journal(tmp_path / "history")
+    yield subject
+    subject.close()
+
+
+def muster(journal, tmp_path, program=Program):
+    crew = Crew(journal, tmp_path, program, quiet_s=0.3)
+    member = crew.add("x", SPEC)
+    crew.wait(lambda: member.state != "starting", "greeting")
+    return crew, member
+
+
+def test_an_honest_program_is_up(journal, tmp_path):
+    crew, member = muster(journal, tmp_path)
+    assert member.state == "up"
+    assert [r.type for r in journal.records] == ["request", "init_ok", "client", "unsupported"]
+    crew.call([(member, crew.tell(member, protocol.Declare(member.next_id(), "q")))], "declaring")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [
+        ({"honest": False}, "cannot be believed"),
+        ({"version": 2}, "speaks protocol 2"),
+        ({"mute": True}, "nothing moved for 0.3 s"),
+    ],
+)
+def test_a_program_that_cannot_be_used(journal, tmp_path, attributes, problem):
+    with pytest.raises(DrillError, match=problem):
+        muster(journal, tmp_path, type("Bad", (Program,), attributes))
+
+
+def test_a_program_that_cannot_run_here_is_no_error(journal, tmp_path):
+    class Missing(Program):
+        mute = True
+
+        def start(self):
+            self.inbox.put(Gone(self.name, 1, 127, "no java"))
+
+    _, member = muster(journal, tmp_path, Missing)
+    assert (member.state, member.reason) == ("cannot run", "no java")
+
+
+def test_refusals_say_why(journal, tmp_path):
+    crew, member = muster(journal, tmp_path)
+    member.replies[99] = protocol.Failed(99, "no such queue")
+    with pytest.raises(DrillError, match="x answered failed: no such queue"):
+        crew.call([(member, 99)], "declaring")
+
+
+def test_events_are_counted_and_dated_on_the_drills_clock(journal, tmp_path):
+    slow = type("Elsewhere", (Program,), {"offset_ns": 5_000_000_000})
+    crew, member = muster(journal, tmp_path, slow)
+    program = member.program
+    program.say(protocol.Ok(7, 3, "p", [[1, 5]]))
+    program.say(protocol.Received(8, 4, "p", [[1, 3], [1, 1]], False))
+    program.say(protocol.Ended(9, 3, "count", 5))
+    crew.wait(lambda: 3 in member.ended, "ending")
+    assert crew.acknowledged == {"p": 5}
+    assert crew.received == {"p": {1, 2, 3}}
+    ok = next(record for record in journal.records if record.type == "ok")
+    assert ok.t == pytest.approx(5_000_000_007, abs=250_000_000)
+
+
+def test_the_same_machine_has_the_same_clock(journal, tmp_path):
+    _, member = muster(journal, tmp_path)
+    assert member.offset_ns == 0
+
+
+def test_a_fatal_error_a_death_and_babble_end_the_run(journal, tmp_path):
+    crew, member = muster(journal, tmp_path)
+    member.program.say(protocol.Error(1, "a warning"))
+    crew.pump(0.1)
+    items = (
+        Said("x", 1, protocol.Error(1, "Boom", 0, True)),
+        Gone("x", 1, 3, "segfault"),
+        Said("x", 1, None, "is not JSON"),
+    )
+    for item, word in zip(items, ("Boom", "code 3: segfault", "not JSON"), strict=True):
+        crew.inbox.put(item)
+        with pytest.raises(DrillError, match=word):
+            crew.pump(0.1)
+
+
+def test_the_end_takes_in_everything_and_never_raises(journal, tmp_path):
+    crew, member = muster(journal, tmp_path)
+    member.program.say(protocol.Error(1, "Boom", 0, True))
+    crew.end()
+    assert member.state == "gone"
+    assert [r["type"] for r in member.program.lines][-1] == "close"
+    (note,) = history.notes(journal.records, "client_exit")
+    assert note.event["code"] == 0
+
+
+def test_ticks_come_while_waiting(journal, tmp_path):
+    ticks = []
+    crew = Crew(journal, tmp_path, Program, lambda: ticks.append(1), quiet_s=1.3)
+    with pytest.raises(DrillError):
+        crew.wait(lambda: False, "waiting")
+    assert ticks == [1]
+    assert crew.mark("x", node="n1") > 0

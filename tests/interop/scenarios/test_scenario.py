@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tanist_interop.scenarios.catalogue import KILL_PRIMARY
+from tanist_interop.scenarios.scenario import fault_moment, flows, scaled
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.sampled_from("abcdef"), min_size=1, unique=True))
+def test_each_client_sends_once_and_receives_once(clients):
+    plan = flows(clients)
+    assert sorted(flow.sender for flow in plan) == sorted(clients)
+    assert sorted(flow.receiver for flow in plan) == sorted(clients)
+    assert len({flow.queue for flow in plan}) == len({flow.producer for flow in plan}) == len(plan)
+    if len(clients) > 1:
+        assert all(flow.sender != flow.receiver for flow in plan)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_moment_is_drawn_from_the_seed(seed):
+    low, high = KILL_PRIMARY.fault_after
+    assert low <= fault_moment(KILL_PRIMARY, seed) <= high
+    assert fault_moment(KILL_PRIMARY, seed) == fault_moment(KILL_PRIMARY, seed)
+
+
+def test_other_seeds_give_other_moments():
+    assert len({fault_moment(KILL_PRIMARY, seed) for seed in range(20)}) > 10
+
+
+def test_a_scaled_scenario_keeps_its_proportions():
+    small = scaled(KILL_PRIMARY, 1000)
+    assert small.acknowledged_min == 1000
+    assert small.fault_after == (300, 600)
+    assert small.each_min == 50
+    assert small.checks == KILL_PRIMARY.checks

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from tanist_interop import cli
+from tanist_interop.history import Journal
+
+
+def run(capsys, *arguments):
+    code = cli.main([str(argument) for argument in arguments])
+    return code, capsys.readouterr()
+
+
+def test_the_list(capsys, clients_dir):
+    code, out = run(capsys, "--list", "--clients-dir", clients_dir)
+    assert code == 0
+    for word in ("kill-primary", "no-fault", "stopped-backup", "backup-address-first", "  a "):
+        assert word in out.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--scenario", "nonsense"], "'nonsense'"),
+        (["--clients", "a,zzz"], "'zzz'"),
+        (["--judge", "/nowhere/at/all"], "nowhere"),
+        (["--repeat", "many"], "many"),
+    ],
+)
+def test_wrong_usage_is_told_apart_from_a_verdict(capsys, clients_dir, arguments, word):
+    code, out = run(capsys, *arguments, "--clients-dir", clients_dir)
+    assert code == cli.USAGE_ERROR
+    assert word in out.err
+
+
+def test_a_folder_without_clients(capsys, tmp_path):
+    code, out = run(capsys, "--clients-dir", tmp_path)
+    assert code == cli.USAGE_ERROR
+    assert "no clients" in out.err
+
+
+def test_help_is_no_error(capsys):
+    assert run(capsys, "--help")[0] == 0
+
+
+def test_all_scenarios():
+    assert len(cli.choose_scenarios("all")) == 4
+    names = [scenario.name for scenario in cli.choose_scenarios("no-fault,kill-primary")]
+    assert names == ["no-fault", "kill-primary"]
+
+
+@pytest.mark.parametrize(("bad", "code", "word"), [(False, 0, "VALID"), (True, 1, "INVALID")])
+def test_a_history_is_judged_again(capsys, tmp_path, story, bad, code, word):
+    story.good()
+    if bad:
+        story.got(99, source="d")
+    journal = Journal(tmp_path / "h")
+    for record in story.records:
+        journal.add(record.at, record.source, record.event, record.t)
+    journal.close()
+    status, out = run(capsys, "--judge", tmp_path / "h")
+    assert status == code
+    assert f"seed 7: {word}" in out.out
+
+
+@pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
+def test_a_run_from_the_command_line(
+    capsys, tmp_path, clients_dir, fake_qpidd, fake_qpid_ha, monkeypatch, ci, code
+):
+    monkeypatch.setenv("CI", ci)
+    (clients_dir / "a" / "client.json").write_text('{"name": "a", "command": ["./nothing"]}')
+    status, out = run(
+        capsys, "--scenario", "no-fault", "--messages", "50", "--out", tmp_path / "runs",
+        "--clients-dir", clients_dir, "--qpidd", shlex.join(fake_qpidd),
+        "--qpid-ha", shlex.join(fake_qpid_ha),
+    )  # fmt: skip
+    assert status == code
+    assert "again: tanist-interop --scenario no-fault --seed 1 --clients a,b" in out.out
+    assert "not run: a" in out.out
