@@ -315,6 +315,7 @@ class Links:
             if self._backup.receive(event.body):
                 self.status_changed = True
         except Refusal as refusal:
+            self._outbox.log("error", CATEGORY, f"Will not follow {dial.name}: {refusal}")
             self._drop(dial, now, str(refusal))
             return
         except IllegalTransition as impossible:

@@ -21,10 +21,11 @@ from tanist.core.broker import Broker, BrokerConfig
 from tanist.core.message import Message
 from tanist.ha.messages import RecordWriter
 from tanist.ha.roles import IllegalTransition
-from tanist.management.agent import Agent
+from tanist.management.agent import TOPIC_EXCHANGE, Agent
 from tanist.management.codec import Reply
+from tanist.management.events import describe
 from tanist.management.ha_broker import HaBroker, asks_to_promote
-from tanist.management.schema import MEMBERS_UPDATE, SEVERITY_INFORM
+from tanist.management.schema import MEMBERS_UPDATE, SEVERITY_INFORM, ClassSchema
 from tanist.node.admission import Admission, Kind, ServerConnection
 from tanist.node.cluster import Cluster
 from tanist.node.config import NodeConfig
@@ -253,8 +254,9 @@ class Node:
         broker = self.broker
         if broker.agent_inbox or self.cluster.changed or self._promotes:
             self._manage(now)
-        again = self.sessions.dispatch()
-        broker.notices.clear()
+        if broker.notices:
+            self._tell(now)
+        again = self.sessions.dispatch() or bool(broker.notices)
         if broker.journal:
             records = broker.journal
             broker.journal = []
@@ -285,12 +287,29 @@ class Node:
             if self.cluster.changed:
                 self.cluster.changed = False
                 members: dict[str, Value] = {"members": self.cluster.ha_members()}
-                self._publish(self.agent.event(MEMBERS_UPDATE, members, SEVERITY_INFORM))
+                self._publish_event(MEMBERS_UPDATE, members)
             inbox = self._take_inbox(now)
             if not inbox:
                 return
             for message in inbox:
                 self._answer(message)
+
+    def _tell(self, now: float) -> None:
+        """Publish what was changed as management events, if anybody wants to hear."""
+        notices = self.broker.notices
+        self.broker.notices = []
+        if not self.config.mgmt_enable or not self.broker.exchanges[TOPIC_EXCHANGE].bindings:
+            return
+        self._set_clock(now)
+        for notice in notices:
+            schema, values = describe(notice)
+            self._publish_event(schema, values)
+
+    def _publish_event(self, schema: ClassSchema, values: dict[str, Value]) -> None:
+        try:
+            self._publish(self.agent.event(schema, values, SEVERITY_INFORM))
+        except BrokerError as error:  # arguments that cannot be put into a message
+            self._outbox.log("info", "Management", f"event not published: {error.text}")
 
     def _answer(self, message: Message) -> None:
         try:

@@ -174,8 +174,9 @@ def test_a_backup_that_lacks_what_a_predecessor_confirmed_is_not_ready() -> None
     cluster.publish()
     cluster.log.begin_epoch(ME)
     cluster.opened = 0
-    cluster.join(1, epoch=1, index=0)
     cluster.primary.expect([C], 50.0)
+    cluster.join(1, epoch=1, index=0)
+    assert cluster.opened == 0
     assert cluster.log.fork_index == 2
     assert cluster.acknowledge(1, 1) == []
     assert cluster.phase(1) is Phase.SYNCING
@@ -232,6 +233,7 @@ def test_after_one_left_nothing_is_confirmed_until_the_others_know() -> None:
     assert cluster.opened == 1, "B lacks it"
     link.received  # noqa: B018 - forget the beginning
     cluster.primary.remove(1)
+    assert cluster.primary.confirmable(1) == 1, "nobody was told yet"
     cluster.settle()
     assert cluster.opened == 1, "C, promoted now, would wait for B"
     assert kinds(link.received) == [KIND_MEMBERS]

@@ -317,11 +317,13 @@ def test_a_second_link_of_a_backup_replaces_the_first() -> None:
     assert [line for line in a.log if "linked twice" in line] != []
 
 
-def test_a_link_is_subscribed_once() -> None:
+@pytest.mark.parametrize("number", [99, 98])
+def test_a_link_is_subscribed_once(number: int) -> None:
     network, (a,) = running("a")
     session = backup_link(a, 0)
     assert a.members() == {1: 4, 99: 1}
-    subscribe(session, arguments_of(0))
+    info = {**BACKUP_INFO, "system-id": UUID(int=number, version=4)}
+    subscribe(session, {**arguments_of(0), "qpid.ha-info": info})
     assert session.client.dropped
     network.advance(1.0)
     assert a.members() == {1: 4}, "and is not followed by a backup that will never answer"

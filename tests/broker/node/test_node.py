@@ -9,9 +9,10 @@ from tanist.node.inputs import Connected, Disconnected, Received, Started, Tick,
 from tanist.node.node import SCAN_INTERVAL_S, Node
 from tanist.node.outputs import Arm, Close, Send
 from tanist.types import BrokerError
-from tanist.wire.amqp010.codec import make
+from tanist.wire.amqp010.codec import decode_list, make
 from tanist.wire.amqp010.events import Failed
-from tests.broker.node.network import Admin, Guest, Host, Network, running
+from tanist.wire.amqp010.transfer import application_headers
+from tests.broker.node.network import Admin, Guest, Host, Network, cluster, running
 
 
 def alone(**config: object) -> Host:
@@ -363,3 +364,35 @@ def test_one_send_per_connection_and_step() -> None:
     a.network.step()
     sends = [output.conn for output in a.outputs if isinstance(output, Send)]
     assert len(sends) == len(set(sends)) == 1, "one batch to the backup, nothing to the client yet"
+
+
+def test_changes_are_told_to_whoever_bound_a_queue_to_the_events() -> None:
+    _, (host,) = running("a")
+    listener = Guest(host).session()
+    listener.do("queue.declare", queue="events", exclusive=True, auto_delete=True)
+    listener.do(
+        "exchange.bind",
+        queue="events",
+        exchange="qmf.default.topic",
+        binding_key="agent.ind.event.org_apache_qpid_broker.#",
+    )
+    listener.subscribe("events")
+    Guest(host).session().do("queue.declare", queue="q")
+    told = {
+        application_headers(message.header)["qmf.content"]: decode_list(message.body)
+        for message in listener.messages
+    }
+    (element,) = told["_event"]
+    assert isinstance(element, dict)
+    values = element["_values"]
+    assert isinstance(values, dict)
+    assert (values["qName"], values["disp"]) == ("q", "created")
+
+
+def test_nobody_is_told_when_management_is_off() -> None:
+    _, (host,) = cluster("a", ha_cluster=False, mgmt_enable=False)
+    listener = Guest(host).session()
+    listener.do("queue.declare", queue="events")
+    listener.do("exchange.bind", queue="events", exchange="qmf.default.topic", binding_key="#")
+    listener.do("queue.declare", queue="q")
+    assert host.bodies("events") == []

@@ -58,8 +58,9 @@ class Output:
         """Move everything that waits in ``other`` behind what waits here."""
         self.chunks.extend(other.chunks)
         self.frames += other.frames
+        self.segment_bytes += other.segment_bytes
         other.chunks.clear()
-        other.frames = 0
+        other.frames = other.segment_bytes = 0
 
     def control(self, channel: int, control: Struct) -> None:
         """Put a control."""
