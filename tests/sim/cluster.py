@@ -71,7 +71,7 @@ class ResourceManager:
             joining = [n for n in alive if n.status is Status.JOINING]
             return joining[0] if len(alive) == len(self.nodes) and joining else None
         ready = [n for n in alive if n.name in self.in_sync and n.status is Status.READY]
-        return max(ready, key=lambda n: (n.node.cluster.log.index, n.name), default=None)
+        return max(ready, key=_newest, default=None)
 
     def _poll(self) -> None:
         self.observe()
@@ -102,6 +102,11 @@ class ResourceManager:
         self.world.note(f"rm: promote answered {text!r}")
         self.promotions += text == "ok"
         self._busy = False
+
+
+def _newest(node: SimNode) -> tuple[int, int, str]:
+    log = node.node.cluster.log
+    return log.epoch, log.index, node.name
 
 
 class Run:

@@ -296,7 +296,9 @@ class Cluster(HaOperations):
             self._outbox.put(Close(conn, abort=True))
             return
         if at.epoch > self.log.epoch:
-            self._stop_deposed(info.system_id, at.epoch)
+            # Anybody can say so. Our members will tell, and then we stop.
+            self._outbox.put(Close(conn, abort=True))
+            self.links.verify(self._now, self.brokers_url.addresses)
             return
         older = primary.connection_of(info.system_id)
         if older is not None:

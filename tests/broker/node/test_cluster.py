@@ -268,19 +268,23 @@ def subscribe(session: ClientSession, arguments: dict[str, Value]) -> None:
 
 
 def test_a_deposed_primary_stops_with_one_line() -> None:
-    _, (a, b) = running("a", "b")
-    client = Guest(a).session()
-    client.do("queue.declare", queue="q")
-    b.freeze()
-    held = client.publish("q")
-    a.outputs.clear()
-    backup_link(a, epoch=2)
+    _, (a, _b, c) = running("a", "b", "c")
+    assert promote(c) == ""
     assert a.stop_reasons == [
-        "Shutting down: deposed; this primary is of epoch 1, "
-        f"broker {UUID(int=99, version=4)} is at epoch 2"
+        f"Shutting down: deposed; this primary is of epoch 1, broker {c.system_id} is at epoch 2"
     ]
     assert not a.alive
-    assert held not in client.completed
+    assert c.status in ("recovering", "active")
+
+
+def test_a_newer_epoch_that_no_member_knows_stops_nobody() -> None:
+    network, (a, b) = running("a", "b")
+    client = Guest(a).session()
+    backup_link(a, epoch=2)
+    network.advance(1.0)
+    assert a.stop_reasons == []
+    assert (a.status, b.status) == ("active", "ready")
+    assert client.do("queue.declare", queue="q") in client.completed
 
 
 @pytest.mark.parametrize("missing", ["qpid.ha-epoch", "qpid.ha-owner", "qpid.ha-index"])
