@@ -199,7 +199,7 @@ class ReceiveTask(Task):
         reason = self._receive(receiver)
         self._acknowledge()
         if not self.closing.is_set():
-            self._finish(receiver)
+            self._finish()
         return reason
 
     def _receive(self, receiver):
@@ -249,10 +249,12 @@ class ReceiveTask(Task):
             for producer, sn in unacked:
                 self.report.messages("acked", self.id, producer, sn, sn, unknown=unknown)
 
-    def _finish(self, receiver):
+    def _finish(self):
+        # The receiver is not closed by itself: the library would release what it still buffers, and
+        # cannot if that came before a failover (such messages have lost their ids). The end of the
+        # session releases it on the broker.
         try:
             self.session.sync(timeout=SETTLE_S)
-            receiver.close(timeout=SETTLE_S)
             self.session.close(timeout=SETTLE_S)
         except Timeout as error:
             self.report.event("error", text="Timeout: %s" % _first_line(error), task=self.id)
