@@ -263,17 +263,21 @@ def test_a_reset_within_a_message(attacked):
             peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
-def test_a_message_that_never_ends(attacked, limits):
-    """It may take what the largest message takes, and all of it comes back."""
-    limits.peak = 320 * MIB
+def test_messages_that_never_end(attacked, limits):
+    """Each may take what the largest message takes, and gives it back: three do not add up.
+
+    (To the process, that is. How much of it the allocator returns to the system, and when, varies.)
+    """
+    limits.peak = limits.growth = 400 * MIB
     more = frame(bytes(65_000), 3, flags=0x04) * 16
-    with attacked.peer() as peer:
-        peer.sync()
-        peer.raw(frame(TRANSFER, 1, flags=0x0B) + frame(b"", 3, flags=0x06))
-        with contextlib.suppress(ConnectionError):
-            for _ in range(300):
-                peer.socket.sendall(more)
-        assert peer.ended() in (501, 0)  # 0: a reset may overtake the last words
+    for _ in range(3):
+        with attacked.peer() as peer:
+            peer.sync()
+            peer.raw(frame(TRANSFER, 1, flags=0x0B) + frame(b"", 3, flags=0x06))
+            with contextlib.suppress(ConnectionError):
+                for _ in range(300):
+                    peer.socket.sendall(more)
+            assert peer.ended() in (501, 0)  # 0: a reset may overtake the last words
 
 
 def test_incomplete_commands_on_all_channels(attacked):
