@@ -15,7 +15,7 @@ from qpid.messaging import Empty, InsufficientCapacity, Message, Timeout
 
 BLOCK = 100  # messages announced at once; the protocol's limit
 POLL_S = 0.1  # how soon a blocked task sees that it shall stop
-SETTLE_S = 2.0  # patience with a broker that does not answer when a receiver ends
+SETTLE_S = 10.0  # patience with a broker that does not answer when a receiver ends
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
 
 
@@ -199,7 +199,7 @@ class ReceiveTask(Task):
         reason = self._receive(receiver)
         self._acknowledge()
         if not self.closing.is_set():
-            self._finish()
+            self._finish(receiver)
         return reason
 
     def _receive(self, receiver):
@@ -249,12 +249,16 @@ class ReceiveTask(Task):
             for producer, sn in unacked:
                 self.report.messages("acked", self.id, producer, sn, sn, unknown=unknown)
 
-    def _finish(self):
-        # The receiver is not closed by itself: the library would release what it still buffers, and
-        # cannot if that came before a failover (such messages have lost their ids). The end of the
-        # session releases it on the broker.
+    def _finish(self, receiver):
+        # Closing releases what the library still buffers, and kills its engine if that came before a
+        # failover (such messages have lost their ids, and come again anyway). So they are taken out
+        # first; what has an id is released on the broker when the session ends.
         try:
             self.session.sync(timeout=SETTLE_S)
+            for _ in range(receiver.available()):
+                receiver.fetch(timeout=0)
+            self.session.close(timeout=SETTLE_S)
+        except Empty:
             self.session.close(timeout=SETTLE_S)
         except Timeout as error:
             self.report.event("error", text="Timeout: %s" % _first_line(error), task=self.id)

@@ -98,6 +98,7 @@ class LocalCluster:
             f"--ha-public-url={url}",
             "--ha-replicate=all",
             "--link-maintenance-interval=0.1",
+            "--max-negotiate-time=2000",
             f"--link-heartbeat-interval={self.settings.link_heartbeat_s}",
             "--log-enable=info+",
             f"--log-to-file={log}",
