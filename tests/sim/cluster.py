@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tanist.ha.primary import Phase
 from tanist.ha.roles import Status
 from tanist.node.config import NodeConfig
 from tanist.node.node import Node
@@ -48,8 +47,7 @@ class ResourceManager:
             primary = node.node.cluster.primary
             if self.is_current(node) and primary is not None:
                 self.epoch = node.node.cluster.log.epoch
-                ids = {p.info.system_id for p in primary.peers.values() if p.phase is Phase.READY}
-                ids |= set(primary.expected)
+                ids = set(primary.in_sync())
                 self.in_sync = {node.name} | {
                     n.name for n in self.nodes if n.node.config.system_id in ids and n.holds_data
                 }

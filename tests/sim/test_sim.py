@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tanist.core.records import Dequeued, Record
-from tanist.ha.messages import RecordWriter
+from tanist.ha.codec import RecordWriter
 from tanist.node.config import NodeConfig
 from tanist.node.gate import Gate
 from tanist.node.node import Node
@@ -38,11 +38,11 @@ class ForgetfulWriter(RecordWriter):
         self.dequeues += 1
         return Dequeued(record.queue, []) if self.dequeues % 10 == 0 else record
 
-    def encode_batch(self, epoch: int, first: int, records: Sequence[Record]) -> bytes:
+    def encode(self, records: Sequence[Record], head: bytes = b"") -> bytes:
         told: list[Record] = []
         for record in records:
             told.append(self.forget(record) if isinstance(record, Dequeued) else record)
-        return super().encode_batch(epoch, first, told)
+        return super().encode(told, head)
 
 
 def with_open_gate(config: NodeConfig) -> Node:

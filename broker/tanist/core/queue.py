@@ -181,6 +181,15 @@ class Queue:
         if message.expires_at != NEVER:
             self.expiring += 1
 
+    def fill(self, entry: Entry) -> None:
+        """Take ``entry`` in at its position, which is not above ``last_position`` and is free."""
+        message = entry.message
+        self.ordering.fill(entry)
+        self.enqueues += 1
+        self.enqueued_bytes += message.size
+        if message.expires_at != NEVER:
+            self.expiring += 1
+
     def remove(self, positions: list[int]) -> int:
         """Drop the entries at ``positions`` (unknown ones ignored). Return how many there were."""
         size = 0

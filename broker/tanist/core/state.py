@@ -10,7 +10,7 @@ Alternate exchanges are kept by name and resolved when used, because a replica m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -162,6 +162,19 @@ class State:
         else:
             self._apply_configuration(record)
 
+    def fill(self, entry: Entry) -> None:
+        """Put in a message that was on the primary's queue before this replica followed it.
+
+        Old messages come in between the records of what happens now: the position is not above
+        ``last_position``, and the entry may be here already.
+        Raises: BrokerError (ILLEGAL_STATE) for a position that the queue has not come to.
+        """
+        queue = entry.queue
+        if entry.position > queue.last_position:
+            raise _impossible(f"old position {entry.position} of queue {queue.name}")
+        if queue.at(entry.position) is None:
+            queue.fill(entry)
+
     def _apply_configuration(self, record: Record) -> None:
         if isinstance(record, QueueDeclared):
             if record.number <= 0 or record.number in self.queues_by_number:
@@ -292,11 +305,11 @@ class State:
 
     # Whole state.
 
-    def snapshot(self) -> Iterator[Record]:
-        """Records that make the replicated state as it is now, for an empty replica.
+    def configuration(self) -> list[Record]:
+        """Records that make all that is replicated but the messages, for an empty replica.
 
-        Consistent at the call; may be consumed later, while the state goes on (the records of
-        what happens meanwhile follow it). Costs one reference an entry until consumed.
+        They say where the numbering of each queue stands: whoever is promoted must go on where the
+        primary was, others may have seen more. The messages follow (``fill``).
         """
         records: list[Record] = [
             ExchangeDeclared(
@@ -312,18 +325,13 @@ class State:
         ]
         queues = list(self.queues_by_number.values())
         for queue in queues:
-            self._snapshot_queue(queue, records)
+            self._describe_queue(queue, records)
         for queue in queues:
-            if queue.journaled:
-                entries = queue.entries()
-                records.extend(entries)
-                # Whoever is promoted must go on where the primary was: others may have seen more.
-                last = entries[-1].position if entries else 0
-                if queue.last_position > last:
-                    records.append(Dequeued(queue, [queue.last_position]))
-        return iter(records)
+            if queue.last_position:
+                records.append(Dequeued(queue, [queue.last_position]))
+        return records
 
-    def _snapshot_queue(self, queue: Queue, records: list[Record]) -> None:
+    def _describe_queue(self, queue: Queue, records: list[Record]) -> None:
         records.append(
             QueueDeclared(
                 queue.name,

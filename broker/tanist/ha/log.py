@@ -1,10 +1,14 @@
-"""The replicated log as one node holds it: the newest batches, encoded.
+"""The replicated log as one node holds it: its place in the cluster's history, its newest batches.
 
 Records are numbered ``(epoch, index)``; index grows by one per record over all epochs of a cluster,
-epoch by one per promotion. A batch is what one step of the primary produced; it is encoded once,
-and the same bytes go to every backup and are kept here, so that a backup which lost its link goes
-on where it was. Backups keep what they receive for the same reason: the one that is promoted can
-serve the others without a snapshot.
+epoch by one (or more) per promotion. A batch is what one step of the primary produced; it is
+encoded once, and the same bytes go to every backup and are kept here, so that a backup which lost
+its link goes on where it was. Backups keep what they receive for the same reason: the one that is
+promoted can serve the others without a snapshot.
+
+``history`` says which primary led from which index on. With it ``meet`` finds where two logs part:
+a follower that has more of an older epoch than we ever had drops what is behind that point (nobody
+confirmed it, or we would have it) and goes on from there.
 
 The log is bounded in bytes (``retain_bytes``): what is cut off costs a lagging backup a snapshot,
 nothing else.
@@ -16,38 +20,54 @@ from collections import deque
 from typing import Final
 from uuid import UUID
 
+from tanist.types import FramingError
+
 RETAIN_BYTES: Final = 64 * 1024 * 1024
 """Bytes of batches kept for backups that resume: seconds of full load, little of the memory."""
+
+HISTORY_MAX: Final = 64
+"""Epochs remembered: a follower that missed more promotions than that gets a snapshot."""
 
 NO_OWNER: Final = UUID(int=0)
 
 
+class Epoch:
+    """Since the record after index ``begin`` the primary was ``owner``, in epoch ``number``."""
+
+    __slots__ = ("begin", "number", "owner")
+
+    def __init__(self, number: int, owner: UUID, begin: int) -> None:
+        self.number = number
+        self.owner = owner
+        self.begin = begin
+
+
 class Batch:
-    """Encoded records ``first``..``last`` (inclusive indexes)."""
+    """Encoded records ``first``..``last`` (inclusive indexes), appended at ``at`` (seconds)."""
 
-    __slots__ = ("data", "first", "last")
+    __slots__ = ("at", "data", "first", "last")
 
-    def __init__(self, first: int, last: int, data: bytes) -> None:
+    def __init__(self, first: int, last: int, data: bytes, at: float = 0.0) -> None:
         self.first = first
         self.last = last
         self.data = data
+        self.at = at
 
 
 class Log:
     """Where this node stands in the history of the cluster, and its newest stretch.
 
-    ``epoch`` and ``owner`` name the primary whose history this is; ``fork_index`` is where
-    ``epoch`` began, ``previous_epoch``/``previous_owner`` whose history it continued.
+    ``epoch`` and ``owner`` name the primary whose history this is (0 and ``NO_OWNER``: nobody's
+    yet); ``fork_index`` is where that epoch began. They are the last element of ``history``.
     """
 
     __slots__ = (
         "batches",
         "epoch",
         "fork_index",
+        "history",
         "index",
         "owner",
-        "previous_epoch",
-        "previous_owner",
         "retain_bytes",
         "retained_bytes",
     )
@@ -55,29 +75,68 @@ class Log:
     def __init__(self, retain_bytes: int = RETAIN_BYTES) -> None:
         self.epoch = 0
         self.owner = NO_OWNER
-        self.index = 0
         self.fork_index = 0
-        self.previous_epoch = 0
-        self.previous_owner = NO_OWNER
+        self.history: list[Epoch] = [Epoch(0, NO_OWNER, 0)]
+        self.index = 0
         self.batches: deque[Batch] = deque()
         self.retained_bytes = 0
         self.retain_bytes = retain_bytes
 
-    def begin_epoch(self, owner: UUID, newest_seen: int = 0) -> int:
-        """This node was promoted: a new epoch begins after the last index. Returns the epoch.
+    # -- whose history ----------------------------------------------------------------------
 
-        It is newer than our own and than ``newest_seen``, the newest that a member spoke of.
+    def begin_epoch(self, number: int, owner: UUID) -> None:
+        """This node was promoted: epoch ``number`` begins after the last index.
+
+        ``number`` must be newer than our own.
         """
-        self.previous_epoch = self.epoch
-        self.previous_owner = self.owner
-        self.fork_index = self.index
-        self.epoch = max(self.epoch, newest_seen) + 1
-        self.owner = owner
-        return self.epoch
+        assert number > self.epoch
+        self._set_history([*self.history, Epoch(number, owner, self.index)])
 
-    def append(self, count: int, data: bytes) -> Batch:
+    def follow(self, history: list[Epoch]) -> None:
+        """Take over the history of the primary that we follow now.
+
+        Raises: FramingError if it is no history.
+        """
+        before = Epoch(-1, NO_OWNER, 0)
+        for epoch in history:
+            if epoch.number <= before.number or epoch.begin < before.begin:
+                raise FramingError("replication link: the epochs of a history must grow")
+            before = epoch
+        if not history:
+            raise FramingError("replication link: a history without an epoch")
+        self._set_history(history)
+
+    def _set_history(self, history: list[Epoch]) -> None:
+        self.history = history[-HISTORY_MAX:]
+        last = self.history[-1]
+        self.epoch = last.number
+        self.owner = last.owner
+        self.fork_index = last.begin
+
+    def meet(self, epoch: int, owner: UUID, index: int, floor: int) -> int:
+        """The index after which a follower at ``(epoch, owner, index)`` goes on; -1: nowhere.
+
+        It is where our history and the follower's part, or the end of what it has. ``floor``: what
+        the follower cannot take back, because it did it to its queues already. -1 also when the log
+        does not reach back so far: the follower needs a snapshot.
+        """
+        end = self.index
+        for known in reversed(self.history):
+            if known.number == epoch and known.owner == owner:
+                break
+            end = known.begin
+        else:
+            return -1
+        at = min(index, end)
+        if at < floor or at + 1 < self.first_retained:
+            return -1
+        return at
+
+    # -- batches ----------------------------------------------------------------------------
+
+    def append(self, count: int, data: bytes, at: float = 0.0) -> Batch:
         """Add ``count`` records encoded as ``data``; the next indexes are theirs."""
-        batch = Batch(self.index + 1, self.index + count, data)
+        batch = Batch(self.index + 1, self.index + count, data, at)
         self.index = batch.last
         self.batches.append(batch)
         self.retained_bytes += len(data)
@@ -85,17 +144,19 @@ class Log:
             self.retained_bytes -= len(self.batches.popleft().data)
         return batch
 
-    def follow(self, epoch: int, owner: UUID, fork_index: int) -> None:
-        """Accept the epoch of the primary that we follow now (a new one, or the same)."""
-        if (epoch, owner) != (self.epoch, self.owner):
-            self.previous_epoch = self.epoch
-            self.previous_owner = self.owner
-            self.epoch = epoch
-            self.owner = owner
-            self.fork_index = fork_index
+    def truncate(self, index: int) -> None:
+        """Forget everything after ``index``, which must be the end of a batch.
+
+        Raises: FramingError if it is in the middle of one; nothing is forgotten then.
+        """
+        if any(batch.first <= index < batch.last for batch in self.batches):
+            raise FramingError(f"replication link: index {index} is in the middle of a batch")
+        while self.batches and self.batches[-1].first > index:
+            self.retained_bytes -= len(self.batches.pop().data)
+        self.index = min(self.index, index)
 
     def restart(self, index: int) -> None:
-        """A snapshot at ``index`` replaced everything: nothing before it can be resumed from us."""
+        """A snapshot at ``index`` replaces everything: nothing before it can be resumed from us."""
         self.batches.clear()
         self.retained_bytes = 0
         self.index = index
@@ -104,21 +165,6 @@ class Log:
     def first_retained(self) -> int:
         """The oldest index that can still be sent from the log."""
         return self.batches[0].first if self.batches else self.index + 1
-
-    def can_resume(self, epoch: int, owner: UUID, index: int) -> bool:
-        """Whether a follower at ``(epoch, owner, index)`` holds a prefix of this log and can go on.
-
-        True for one of our own epoch, and for one of the epoch before that stopped at or before
-        the point where ours began; both only while the log still has the next record.
-        """
-        if index > self.index or index + 1 < self.first_retained:
-            return False
-        if (epoch, owner) == (self.epoch, self.owner):
-            return True
-        return (epoch, owner) == (
-            self.previous_epoch,
-            self.previous_owner,
-        ) and index <= self.fork_index
 
     def batches_after(self, index: int) -> list[Batch]:
         """The retained batches after ``index``, oldest first.

@@ -1,9 +1,11 @@
 """Who is in the cluster, as the primary sees it and the backups mirror it.
 
-The primary keeps the truth: itself and one entry for each connected backup. It sends the whole list
-to every backup whenever it changes; a backup replaces its own list. The maps are the original's
-"broker info" maps (system-id, protocol, host-name, port, status), which ``habroker.members`` and
-the ``membersUpdate`` event show.
+The primary keeps the truth: itself, one entry for each connected backup, and the members of the
+in-sync set that it waits for. It sends the whole list to every backup whenever it changes; a backup
+replaces its own list. ``version`` grows with every change within an epoch, so that of two brokers
+that followed one primary we know who was told last. Who is *ready* on the list is in sync. The maps
+are the original's "broker info" maps (system-id, protocol, host-name, port, status), which
+``habroker.members`` and the ``membersUpdate`` event show.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ NAME_MAX: Final = 255
 """Characters of a host name: what DNS allows."""
 
 PORT_MAX: Final = 65535
+
+IN_SYNC_STATUSES: Final = frozenset({Status.READY, Status.RECOVERING, Status.ACTIVE})
+"""Who has everything that was confirmed, as the list says it."""
 
 
 class BrokerInfo:
@@ -77,10 +82,16 @@ def _text(value: Value) -> str:
 class Membership:
     """The members in the order in which they came, self first on a primary."""
 
-    __slots__ = ("members",)
+    __slots__ = ("members", "version")
 
     def __init__(self) -> None:
         self.members: dict[UUID, BrokerInfo] = {}
+        self.version = 0
+
+    def begin(self, primary: BrokerInfo, keep: list[UUID]) -> None:
+        """A new primary: itself, and of the others those to ``keep``."""
+        kept = {who: info for who, info in self.members.items() if who in keep}
+        self.members = {primary.system_id: primary, **kept}
 
     def put(self, info: BrokerInfo) -> None:
         """Add a member, or replace what was known of it."""
@@ -98,14 +109,15 @@ class Membership:
         """The list shown in ``habroker.members``."""
         return [info.to_map() for info in self.members.values()]
 
-    def replace(self, members: list[Value]) -> None:
+    def replace(self, version: int, members: list[Value]) -> None:
         """Take over the primary's list.
 
         Raises: FramingError for an element that is no broker info; the old list stays then.
         """
         infos = [BrokerInfo.from_map(member) for member in members]
         self.members = {info.system_id: info for info in infos}
+        self.version = version
 
-    def ready_ids(self) -> list[UUID]:
-        """Members that are in sync: who a new primary waits for."""
-        return [i.system_id for i in self.members.values() if i.status is Status.READY]
+    def in_sync(self) -> list[UUID]:
+        """The in-sync set: the primary, and whoever is ready or waited for."""
+        return [i.system_id for i in self.members.values() if i.status in IN_SYNC_STATUSES]

@@ -1,108 +1,83 @@
 """The primary's half of replication: who is in sync, what each backup still lacks.
 
 A backup's link is an ordinary client connection that attached a session and subscribed to
-``messages.REPLICATION_SOURCE``, saying where it stands. What travels to it is one ``hello`` (go on
-after index i, or: a snapshot follows), perhaps a snapshot, then the batches of the log, each one
-``message.transfer``. The backup completes transfers in order once they are applied; that is the
-acknowledgement.
+``messages.REPLICATION_SOURCE``, saying where it stands. What travels to it is one ``hello``, then
+whatever brings it up to date (``peer`` has the phases, ``catchup`` the old messages), then the
+batches of the log, each one ``message.transfer``. The backup completes transfers in order once it
+has them; that is the acknowledgement.
 
-A peer goes through phases::
+The **in-sync set** is the primary, its READY peers, and the *absent*: who was in the set and cannot
+be counted on now. Absent are the backups of our predecessor until they are ready again
+(*expected*), a backup whose link is gone, and one that does not acknowledge. Nothing is confirmed
+that an absent member lacks, until it is READY again or was *dropped*. ``overdue`` says who should
+be dropped; the node asks whoever must be asked and calls ``drop``. After that, all others are told
+before anything more is confirmed: one of them may be promoted next, and must not wait for, nor
+trust, who is gone. A dropped one that is linked and answers is told, too, lest it believe that it
+may be promoted.
 
-    SNAPSHOT   the state at an index is being sent, in chunks, while the primary serves on
-    TAIL       batches of the log are being sent; it lags
-    SYNCING    everything in the log has been sent: from now on confirmations wait for it
-    READY      it acknowledged everything that was ever confirmed: in sync, may be promoted
-
-``confirmable`` is the highest index that every peer which counts has acknowledged; the node opens
-its gate up to it. A peer counts from SYNCING on; an *expected* backup (in sync with our
-predecessor) counts from our promotion until it is ready, or gave no sign for
-``ha-backup-timeout``.
+The caller sets ``now`` (seconds) before it calls anything else in a step.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from enum import IntEnum
 from typing import Final
 from uuid import UUID
 
 from tanist.core.broker import Broker
-from tanist.core.records import Record
+from tanist.ha.catchup import CatchUp
+from tanist.ha.codec import RecordWriter
 from tanist.ha.log import Batch, Log
 from tanist.ha.membership import BrokerInfo, Membership
 from tanist.ha.messages import (
+    REFILL,
+    RESUME,
+    SNAPSHOT,
     Hello,
-    Position,
-    RecordWriter,
+    encode_commit,
     encode_hello,
     encode_members,
-    encode_snapshot_end,
     replication_head,
 )
+from tanist.ha.peer import NEWS, STEP, Peer, Phase
 from tanist.ha.roles import Status
+from tanist.ha.standing import Position
 from tanist.wire.amqp010.session import Session
 
-SNAPSHOT_CHUNK_RECORDS: Final = 500
-"""Records per snapshot transfer: some 100 KB of small messages, a few milliseconds of work."""
-
-SNAPSHOT_CHUNK_BYTES: Final = 256 * 1024
-"""A chunk ends here even if it has fewer records: large messages must not pile up."""
+CHUNKS_IN_FLIGHT_MAX: Final = 3
+"""Steps of catching up that are under way to one backup: it always has something to do, and the
+live traffic never waits behind more than that."""
 
 WINDOW_BYTES_DEFAULT: Final = 16 * 1024 * 1024
 """Bytes in flight to one backup when ``ha-flow-bytes`` is 0: it must not pin all memory."""
 
+COMMIT_AFTER_S: Final = 0.02
+"""How long what is committed waits for a batch to carry the news, before it travels alone."""
 
-class Phase(IntEnum):
-    """How far a connected backup has come."""
+SYNC_PAUSE_MAX_S: Final = 60.0
+"""A backup that is too slow again and again is not waited for more often than this."""
 
-    SNAPSHOT = 0
-    TAIL = 1
-    SYNCING = 2
-    READY = 3
-
-
-class InFlight:
-    """One transfer sent, not yet completed; ``index`` is 0 unless it ends a stretch of the log."""
-
-    __slots__ = ("index", "size")
-
-    def __init__(self, index: int, size: int) -> None:
-        self.index = index
-        self.size = size
+NEVER: Final = float("inf")
 
 
-class Peer:
-    """A connected backup that subscribed."""
+class Absent:
+    """A member of the in-sync set that is not READY.
 
-    __slots__ = (
-        "acked_index",
-        "conn",
-        "in_flight",
-        "in_flight_bytes",
-        "info",
-        "phase",
-        "sent_index",
-        "session",
-        "snapshot_at",
-        "snapshot_index",
-        "snapshot_records",
-        "told",
-    )
+    ``acked``: it has everything up to there. It should be dropped at ``deadline`` (seconds),
+    because of ``reason``. ``expected``: it was in sync with our predecessor. ``silent``: it is
+    known not to answer, so that asking it anything is in vain.
+    """
 
-    def __init__(self, conn: int, session: Session, info: BrokerInfo) -> None:
-        self.conn = conn
-        self.session = session
-        self.info = info
-        self.phase = Phase.TAIL
-        self.acked_index = 0
-        self.sent_index = 0
-        self.in_flight: deque[InFlight] = deque()
-        self.in_flight_bytes = 0
-        self.snapshot_records: list[Record] = []
-        self.snapshot_at = 0
-        self.snapshot_index = 0
-        self.told: InFlight | None = None
-        """On its way: news that the in-sync set shrank; nothing is confirmed before it is there."""
+    __slots__ = ("acked", "deadline", "expected", "reason", "silent", "since")
+
+    def __init__(
+        self, acked: int, since: float, deadline: float, reason: str, expected: bool = False
+    ) -> None:
+        self.acked = acked
+        self.since = since
+        self.deadline = deadline
+        self.reason = reason
+        self.expected = expected
+        self.silent = False
 
 
 class Primary:
@@ -116,51 +91,100 @@ class Primary:
         writer: RecordWriter,
         flow_messages: int,
         flow_bytes: int,
+        ack_timeout_s: float = 0.0,
     ) -> None:
+        """``ack_timeout_s``: how long a backup that is linked may owe an acknowledgement before it
+        leaves the in-sync set, and twice that before its link is dropped; 0 = for ever.
+        """
         self.broker = broker
         self.log = log
         self.membership = membership
         self.writer = writer
         self.window_transfers = flow_messages or 1 << 30
         self.window_bytes = flow_bytes or WINDOW_BYTES_DEFAULT
+        self.ack_timeout_s = ack_timeout_s or NEVER
+        self.now = 0.0
         self.peers: dict[int, Peer] = {}
-        self.expected: dict[UUID, float] = {}
+        self.absent: dict[UUID, Absent] = {}
+        self.committed = 0
+        """Up to where confirmations have left (``commit``)."""
+        self.commit_due = NEVER
+        """When backups must be told what is committed, seconds."""
         self.members_changed = False
         self.stirred = True
-        """Something happened since the last ``settled``; otherwise there is nothing to do."""
+        """Something happened since the node last looked; otherwise there is nothing to do."""
         self.shrunk = False
-        """Somebody left the in-sync set and the others were not told yet."""
+        """Somebody was dropped from the in-sync set and the others were not told yet."""
+        self._dropped: set[UUID] = set()
+        """Dropped, but linked and able to hear that they were."""
         self._head = replication_head()
 
-    # -- membership -------------------------------------------------------------------------
+    # -- the in-sync set --------------------------------------------------------------------
 
     def expect(self, system_ids: list[UUID], deadline: float) -> None:
-        """We were just promoted: hold confirmations for these until ready or ``deadline``."""
+        """We were just promoted: these were in sync with our predecessor."""
         for system_id in system_ids:
-            self.expected[system_id] = deadline
+            self.absent[system_id] = Absent(0, self.now, deadline, "did not connect", True)
 
-    def drop_overdue(self, now: float) -> list[UUID]:
-        """Stop waiting for expected backups without a live link; returns whom we gave up."""
-        if not self.expected:
-            return []
-        connected = {peer.info.system_id for peer in self.peers.values()}
-        overdue = [
-            system_id
-            for system_id, deadline in self.expected.items()
-            if deadline <= now and system_id not in connected
-        ]
-        for system_id in overdue:
-            del self.expected[system_id]
+    @property
+    def recovering(self) -> bool:
+        """Backups of our predecessor are still waited for."""
+        return any(absent.expected for absent in self.absent.values())
+
+    def in_sync(self) -> list[UUID]:
+        """The backups in the in-sync set: READY or absent."""
+        ready = [p.info.system_id for p in self.peers.values() if p.phase is Phase.READY]
+        return ready + [who for who in self.absent if who not in ready]
+
+    def overdue(self) -> list[UUID]:
+        """Who should be dropped from the in-sync set now."""
+        return [who for who, absent in self.absent.items() if absent.deadline <= self.now]
+
+    def drop(self, system_ids: list[UUID]) -> None:
+        """These leave the in-sync set, whether linked (they catch up again) or not."""
+        linked = {peer.info.system_id: peer for peer in self.peers.values()}
+        for system_id in system_ids:
+            if self.absent.pop(system_id, None) is None:
+                continue
+            peer = linked.get(system_id)
+            if peer is None:
+                self.membership.remove(system_id)
+            else:
+                peer.info.status = Status.CATCHUP
+                if peer.silent_s(self.now) <= self.ack_timeout_s:
+                    self._dropped.add(system_id)
             self.stirred = self.shrunk = self.members_changed = True
-        return overdue
 
     def next_deadline(self) -> float:
-        """When ``drop_overdue`` may have something to do; infinite if never."""
-        if not self.expected:
-            return float("inf")
-        connected = {peer.info.system_id for peer in self.peers.values()}
-        waiting = [at for who, at in self.expected.items() if who not in connected]
-        return min(waiting, default=float("inf"))
+        """When ``overdue`` or ``tick`` may have something to do; infinite if never."""
+        at = self.commit_due
+        for absent in self.absent.values():
+            if self.now < absent.deadline < at:
+                at = absent.deadline
+        return at
+
+    def commit(self, index: int) -> None:
+        """Everything up to ``index`` was confirmed."""
+        if index > self.committed:
+            self.committed = index
+            if self.commit_due == NEVER and self.peers:
+                self.commit_due = self.now + COMMIT_AFTER_S
+
+    def confirmable(self, opened_index: int) -> int:
+        """The highest index that everybody who counts has; never below ``opened_index``."""
+        if self.shrunk:
+            return opened_index
+        index = self.log.index
+        for peer in self.peers.values():
+            if peer.told is not None:
+                return opened_index
+            if peer.phase >= Phase.SYNCING and peer.acked_index < index:
+                index = peer.acked_index
+        for absent in self.absent.values():
+            index = min(index, absent.acked)
+        return max(index, opened_index)
+
+    # -- links ------------------------------------------------------------------------------
 
     def connection_of(self, system_id: UUID) -> int | None:
         """The connection on which that backup is linked, if any."""
@@ -172,40 +196,63 @@ class Primary:
     def add(self, conn: int, session: Session, info: BrokerInfo, at: Position) -> Peer:
         """A backup subscribed: decide what it needs and say hello.
 
-        The caller must have dropped an older link of the same backup.
+        The caller must have removed an older link of the same backup.
         """
-        peer = Peer(conn, session, info)
+        peer = Peer(conn, session, info, self.now)
         self.peers[conn] = peer
         self.stirred = True
-        resume = at.whole and self.log.can_resume(at.epoch, at.owner, at.index)
-        if resume:
-            peer.sent_index = peer.acked_index = at.index
+        self.commit_due = min(self.commit_due, self.now + COMMIT_AFTER_S)
+        index = self.log.meet(at.epoch, at.owner, at.index, at.floor)
+        if index >= 0 and at.whole:
+            self._say_hello(peer, RESUME, index)
+        elif index >= 0 and at.filled_queue >= 0:
+            peer.phase = Phase.FILLING
+            peer.catch_up = CatchUp(self.broker, at.filled_queue, at.filled_position)
+            self._say_hello(peer, REFILL, index)
         else:
-            peer.phase = Phase.SNAPSHOT
-            peer.snapshot_records = list(self.broker.snapshot())
-            peer.snapshot_index = self.log.index
-        # An expected backup that goes on where it was never left the in-sync set: we confirm
-        # nothing without it. If we die now it must still be promotable.
-        still_in_sync = resume and info.system_id in self.expected
-        info.status = Status.READY if still_in_sync else Status.CATCHUP
-        self._member_changed(info)
-        hello = Hello(self.log.epoch, self.log.owner, self.log.fork_index, resume, peer.sent_index)
-        self._send(peer, encode_hello(hello), 0)
-        return peer
-
-    def remove(self, conn: int) -> Peer | None:
-        """The link is gone: the backup is out of the in-sync set and the membership."""
-        peer = self.peers.pop(conn, None)
-        if peer is not None:
-            self.membership.remove(peer.info.system_id)
-            self.members_changed = True
-            self.stirred = True
-            self.shrunk = self.shrunk or peer.phase is Phase.READY
-        return peer
-
-    def _member_changed(self, info: BrokerInfo) -> None:
-        self.membership.put(info)
+            self._start_over(peer)
+        self._recount(peer)
         self.members_changed = True
+        return peer
+
+    def _recount(self, peer: Peer) -> None:
+        """A linked backup that was in the in-sync set: does it go on where it was?"""
+        info = peer.info
+        absent = self.absent.get(info.system_id)
+        resumes = peer.phase is Phase.TAIL
+        info.status = Status.READY if absent is not None and resumes else Status.CATCHUP
+        if absent is None:
+            self.membership.put(info)
+            return
+        if resumes:
+            absent.deadline = self.now + self.ack_timeout_s
+            absent.reason = "came back, but did not catch up in time"
+            self.membership.put(info)
+            return
+        absent.deadline = self.now
+        absent.reason = "came back without its messages"
+        waited_for = self.membership.get(info.system_id)
+        if waited_for is not None:  # it is in the in-sync set until it was dropped
+            info.status = waited_for.status
+        self.membership.put(info)
+
+    def remove(self, conn: int, reason: str = "its link is gone") -> Peer | None:
+        """The link is gone; a backup that was READY is absent from now on."""
+        peer = self.peers.pop(conn, None)
+        if peer is None:
+            return None
+        self.stirred = True
+        system_id = peer.info.system_id
+        if peer.phase is Phase.READY:
+            self.absent[system_id] = Absent(peer.acked_index, self.now, self.now, reason)
+        absent = self.absent.get(system_id)
+        if absent is None:
+            self.membership.remove(system_id)
+            self.members_changed = True
+        elif absent.deadline > self.now:
+            absent.deadline = self.now
+            absent.reason = reason
+        return peer
 
     # -- the flow of batches ----------------------------------------------------------------
 
@@ -214,11 +261,12 @@ class Primary:
         self.stirred = True
         for peer in self.peers.values():
             if (
-                peer.phase is not Phase.SNAPSHOT
-                and peer.sent_index == batch.first - 1
+                peer.sent_index == batch.first - 1
+                and peer.phase is not Phase.CONFIGURING
                 and self._has_room(peer)
             ):
                 self._send_batch(peer, batch)
+                peer.committed_told = self.committed  # it is in the head of the batch
 
     def acknowledged(self, conn: int, transfers: int) -> None:
         """The backup on ``conn`` completed its oldest ``transfers`` transfers."""
@@ -226,13 +274,11 @@ class Primary:
         if peer is None:
             return
         self.stirred = True
-        for _ in range(min(transfers, len(peer.in_flight))):
-            done = peer.in_flight.popleft()
-            peer.in_flight_bytes -= done.size
-            if done is peer.told:
-                peer.told = None
-            if done.index:
-                peer.acked_index = done.index
+        peer.completed(transfers, self.now)
+        if self.absent and peer.whole:
+            absent = self.absent.get(peer.info.system_id)
+            if absent is not None:
+                absent.acked = max(absent.acked, peer.acked_index)
 
     def pump(self) -> None:
         """Send lagging peers what fits their windows.
@@ -240,14 +286,17 @@ class Primary:
         Call once per step, after acknowledgements and new batches.
         """
         for peer in self.peers.values():
-            if peer.phase is Phase.SNAPSHOT:
-                self._pump_snapshot(peer)
-            if peer.phase is not Phase.SNAPSHOT and peer.sent_index < self.log.index:
+            if peer.phase is Phase.CONFIGURING:
+                self._pump_configuration(peer)
+            if peer.sent_index < self.log.index and peer.phase is not Phase.CONFIGURING:
                 self._pump_tail(peer)
+            if peer.phase is Phase.FILLING:
+                self._pump_messages(peer)
             if (
                 peer.phase is Phase.TAIL
+                and peer.steps == 0
                 and peer.sent_index == self.log.index
-                and all(item.index for item in peer.in_flight)
+                and peer.sync_at <= self.now
             ):
                 peer.phase = Phase.SYNCING
 
@@ -260,98 +309,134 @@ class Primary:
         wanted = max(opened_index, self.log.fork_index)
         for peer in self.peers.values():
             if peer.phase is Phase.SYNCING and peer.acked_index >= wanted:
-                if any(not item.index for item in peer.in_flight):
-                    continue  # its hello is on the way: it does not know yet whom it follows
                 peer.phase = Phase.READY
+                peer.reason = ""
                 peer.info.status = Status.READY
-                self.expected.pop(peer.info.system_id, None)
-                self._member_changed(peer.info)
+                self.absent.pop(peer.info.system_id, None)
+                self.membership.put(peer.info)
+                self.members_changed = True
                 became_ready.append(peer)
         return became_ready
 
-    def confirmable(self, opened_index: int) -> int:
-        """The highest index that everybody who counts has; never below ``opened_index``.
-
-        After the in-sync set shrank, nothing more is confirmed until all who are left know it:
-        one of them may be promoted next, and must not wait for, nor trust, who was dropped.
-        """
-        if self.shrunk:
-            return opened_index
-        index = self.log.index
-        for peer in self.peers.values():
-            if peer.told is not None:
-                return opened_index
-            if peer.phase >= Phase.SYNCING and peer.acked_index < index:
-                index = peer.acked_index
-        if self.expected:
-            index = min(index, self._expected_index(opened_index))
-        return max(index, opened_index)
-
-    def _expected_index(self, opened_index: int) -> int:
-        """What the expected backups have, whatever their phase; one without a link has nothing."""
-        index = self.log.index
-        waited_for = set(self.expected)
-        for peer in self.peers.values():
-            if peer.info.system_id in waited_for:
-                waited_for.discard(peer.info.system_id)
-                index = min(index, peer.acked_index)
-        return opened_index if waited_for else index
-
     def announce_members(self) -> None:
         """Send the membership to every backup (call after it changed)."""
+        self.membership.version += 1
         data = encode_members(self.membership)
         for peer in self.peers.values():
-            self._send(peer, data, 0)
-            if self.shrunk and peer.phase is Phase.READY:
+            self._send(peer, data, NEWS)
+            if self.shrunk and (peer.phase is Phase.READY or peer.info.system_id in self._dropped):
                 peer.told = peer.in_flight[-1]
         self.shrunk = False
+        self._dropped.clear()
+
+    # -- time -------------------------------------------------------------------------------
+
+    def tick(self) -> list[Peer]:
+        """Time passed: tell what is committed, look for backups that do not acknowledge.
+
+        Returns those whose links must be dropped: they owe an acknowledgement for so long that they
+        had better begin anew. The caller closes their connections and calls ``remove``.
+        """
+        if self.commit_due <= self.now:
+            self._tell_committed()
+        stuck: list[Peer] = []
+        for peer in self.peers.values():
+            if peer.phase is Phase.TAIL:
+                self.stirred = True  # perhaps it may be waited for again
+            elif peer.phase is Phase.READY and self.now > peer.sync_at + SYNC_PAUSE_MAX_S:
+                peer.times_slow = 0
+            silent_s = peer.silent_s(self.now)
+            if silent_s > self.ack_timeout_s and peer.phase >= Phase.SYNCING:
+                self._stop_waiting_for(peer)
+            elif silent_s > 2 * self.ack_timeout_s:
+                peer.reason = f"did not acknowledge for {silent_s:.0f} s"
+                stuck.append(peer)
+        return stuck
+
+    def _tell_committed(self) -> None:
+        self.commit_due = NEVER
+        for peer in self.peers.values():
+            if peer.committed_told < self.committed:
+                peer.committed_told = self.committed
+                self._send(peer, encode_commit(self.committed), NEWS)
+
+    def _stop_waiting_for(self, peer: Peer) -> None:
+        """It is too slow: it must leave the in-sync set, and catches up again."""
+        was_ready = peer.phase is Phase.READY
+        peer.phase = Phase.TAIL
+        peer.reason = f"did not acknowledge for {peer.silent_s(self.now):.0f} s"
+        pause_s = min(self.ack_timeout_s * 2**peer.times_slow, SYNC_PAUSE_MAX_S)
+        peer.times_slow = min(peer.times_slow + 1, 16)
+        peer.sync_at = self.now + pause_s
+        self.stirred = True
+        if was_ready:
+            self.absent[peer.info.system_id] = Absent(
+                peer.acked_index, self.now, self.now, peer.reason
+            )
+
+    # -- one peer ---------------------------------------------------------------------------
 
     def _has_room(self, peer: Peer) -> bool:
         return (
             len(peer.in_flight) < self.window_transfers and peer.in_flight_bytes < self.window_bytes
         )
 
-    def _pump_snapshot(self, peer: Peer) -> None:
-        records = peer.snapshot_records
-        while self._has_room(peer) and peer.snapshot_at < len(records):
-            data, count = self.writer.encode_snapshot(
-                records, peer.snapshot_at, SNAPSHOT_CHUNK_RECORDS, SNAPSHOT_CHUNK_BYTES
-            )
-            peer.snapshot_at += count
-            self._send(peer, data, 0)
-        if peer.snapshot_at >= len(records) and self._has_room(peer):
-            index = peer.snapshot_index
-            self._send(peer, encode_snapshot_end(index), index)
-            peer.snapshot_records = []
-            peer.sent_index = index
-            peer.phase = Phase.TAIL
+    def _may_step(self, peer: Peer) -> bool:
+        return peer.steps < CHUNKS_IN_FLIGHT_MAX and self._has_room(peer)
+
+    def _pump_configuration(self, peer: Peer) -> None:
+        catch_up = peer.catch_up
+        assert catch_up is not None
+        while not catch_up.configured and self._may_step(peer):
+            self._send(peer, catch_up.next_configuration(self.writer), STEP)
+        if catch_up.configured:
+            peer.phase = Phase.FILLING
+
+    def _pump_messages(self, peer: Peer) -> None:
+        catch_up = peer.catch_up
+        assert catch_up is not None
+        while self._may_step(peer) and peer.sent_index == self.log.index:
+            data = catch_up.next_messages(self.broker, self.writer, self.log.index)
+            self._send(peer, data, STEP)
+            if catch_up.whole:
+                peer.catch_up = None
+                peer.phase = Phase.TAIL
+                return
 
     def _pump_tail(self, peer: Peer) -> None:
         if not self._has_room(peer):
             return
         if peer.sent_index + 1 < self.log.first_retained:
-            self._restart_with_snapshot(peer)
+            self._fell_behind(peer)
             return
         for batch in self.log.batches_after(peer.sent_index):
             if not self._has_room(peer):
                 break
             self._send_batch(peer, batch)
 
-    def _restart_with_snapshot(self, peer: Peer) -> None:
-        """It lagged further than the log reaches back: start over."""
-        was_ready = peer.phase is Phase.READY
-        peer.phase = Phase.SNAPSHOT
-        peer.acked_index = 0
-        peer.snapshot_records = list(self.broker.snapshot())
-        peer.snapshot_index = self.log.index
-        peer.snapshot_at = 0
-        peer.info.status = Status.CATCHUP
-        self._member_changed(peer.info)
-        hello = Hello(self.log.epoch, self.log.owner, self.log.fork_index, False, 0)
-        self._send(peer, encode_hello(hello), 0)
-        if was_ready:  # it must know that it is not in sync before anything is confirmed without it
-            peer.told = peer.in_flight[-1]
-            self.shrunk = True
+    def _fell_behind(self, peer: Peer) -> None:
+        """It lagged further than the log reaches back."""
+        if peer.phase is Phase.READY:
+            self.absent[peer.info.system_id] = Absent(
+                peer.acked_index, self.now, self.now, "fell behind the end of the log"
+            )
+        self._start_over(peer)
+        peer.reason = "fell behind the end of the log"
+        if peer.info.system_id not in self.absent:
+            peer.info.status = Status.CATCHUP
+        self.members_changed = True
+
+    def _start_over(self, peer: Peer) -> None:
+        """It gets everything from the beginning."""
+        peer.phase = Phase.CONFIGURING
+        peer.began_at = self.now
+        peer.catch_up = CatchUp(self.broker)
+        self._say_hello(peer, SNAPSHOT, self.log.index)
+
+    def _say_hello(self, peer: Peer, mode: int, index: int) -> None:
+        peer.sent_index = peer.acked_index = index
+        hello = Hello(mode, index, self.log.index, self.log.history)
+        self._send(peer, encode_hello(hello), STEP)
 
     def _send_batch(self, peer: Peer, batch: Batch) -> None:
         self._send(peer, batch.data, batch.last)
@@ -359,5 +444,4 @@ class Primary:
 
     def _send(self, peer: Peer, data: bytes, index: int) -> None:
         peer.session.send_transfer(self._head, b"", data)
-        peer.in_flight.append(InFlight(index, len(data)))
-        peer.in_flight_bytes += len(data)
+        peer.sent(index, len(data), self.now)

@@ -36,6 +36,7 @@ class Trigger(Enum):
     CAUGHT_UP = "the primary says that we are in sync"
     FELL_BEHIND = "the primary says that we are not in sync, or sends a new snapshot"
     PROMOTED = "the resource manager promoted this broker"
+    FORCED = "a person promoted this broker, knowing what it lacks"
     RECOVERED = "no backup is waited for any more"
 
 
@@ -50,6 +51,9 @@ TRANSITIONS: Final[dict[tuple[Status, Trigger], Status]] = {
     (Status.READY, Trigger.CAUGHT_UP): Status.READY,
     (Status.READY, Trigger.FELL_BEHIND): Status.CATCHUP,
     (Status.READY, Trigger.PROMOTED): Status.RECOVERING,
+    (Status.JOINING, Trigger.FORCED): Status.RECOVERING,
+    (Status.CATCHUP, Trigger.FORCED): Status.RECOVERING,
+    (Status.READY, Trigger.FORCED): Status.RECOVERING,
     (Status.RECOVERING, Trigger.RECOVERED): Status.ACTIVE,
 }
 

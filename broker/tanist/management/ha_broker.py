@@ -19,6 +19,8 @@ from tanist.types import BrokerError, Condition
 from tanist.wire.amqp010.values import Value
 
 PROMOTE: Final = "promote"
+FORCE: Final = "force"
+"""Argument of promote, true or false; the original has none."""
 METHODS: Final = (PROMOTE, "setBrokersUrl", "setPublicUrl", "replicate")
 
 
@@ -42,8 +44,15 @@ class HaOperations:
         """Broker-info maps."""
         raise NotImplementedError
 
-    def ha_promote(self) -> None:
-        """Make this broker the primary. Raises: BrokerError that says why it must not be."""
+    def ha_details(self) -> dict[str, Value]:
+        """Further properties: epoch, index, progress, backups, problems (docs/qpid-ha.md)."""
+        raise NotImplementedError
+
+    def ha_promote(self, force: bool) -> None:
+        """Make this broker the primary; ``force``: although it lacks something.
+
+        Raises: BrokerError that says why it must not be.
+        """
         raise NotImplementedError
 
     def ha_set_brokers_url(self, url: str) -> None:
@@ -67,7 +76,7 @@ class HaBroker(ManagedObject):
         self._replicate_default = replicate_default
 
     def values(self) -> dict[str, Value]:
-        """The properties of section 4.1 of the compatibility facts, all always present."""
+        """The original's properties, all always present, then our own."""
         operations = self._operations
         return {
             "name": "ha-broker",
@@ -77,6 +86,7 @@ class HaBroker(ManagedObject):
             "replicateDefault": self._replicate_default,
             "members": operations.ha_members(),
             "systemId": self._system_id,
+            **operations.ha_details(),
         }
 
     def methods(self) -> tuple[str, ...]:
@@ -86,7 +96,7 @@ class HaBroker(ManagedObject):
     def invoke(self, method: str, arguments: dict[str, Value]) -> dict[str, Value]:
         """Carry out a method of the habroker; none has out arguments."""
         if method == PROMOTE:
-            self._operations.ha_promote()
+            self._operations.ha_promote(arguments.get(FORCE) is True)
         elif method == "setBrokersUrl":
             self._operations.ha_set_brokers_url(text_of(arguments.get("url")))
         elif method == "setPublicUrl":
@@ -100,12 +110,27 @@ class HaBroker(ManagedObject):
         return {}
 
 
-def asks_to_promote(message: Message) -> bool:
-    """Whether a request to the agent calls ``promote``: the one that must wait while joining."""
+class PromotionAsked:
+    """A request to the agent that calls ``promote``: the one that must wait while others are asked.
+
+    ``force``: with the argument of that name.
+    """
+
+    __slots__ = ("force",)
+
+    def __init__(self, force: bool) -> None:
+        self.force = force
+
+
+def promotion_asked(message: Message) -> PromotionAsked | None:
+    """Whether ``message`` asks for a promotion; None if it asks for anything else."""
     try:
         request = decode_request(message)
     except BrokerError:
-        return False
+        return None
     if request is None or request.opcode != "_method_request":
-        return False
-    return text_of(request.body.get("_method_name")) == PROMOTE
+        return None
+    if text_of(request.body.get("_method_name")) != PROMOTE:
+        return None
+    arguments = request.body.get("_arguments")
+    return PromotionAsked(isinstance(arguments, dict) and arguments.get(FORCE) is True)

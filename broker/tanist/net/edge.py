@@ -23,9 +23,11 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from tanist.net.clock import LogLine
+from tanist.net.commands import Commands
 from tanist.net.links import Endpoints, Links
 from tanist.net.protocol import ConnectionLimits, PeerProtocol
 from tanist.node.inputs import (
+    Answered,
     Connected,
     Disconnected,
     Input,
@@ -36,7 +38,7 @@ from tanist.node.inputs import (
     Tick,
     Writable,
 )
-from tanist.node.outputs import Arm, Close, Connect, Log, Output, Send, Stop
+from tanist.node.outputs import Arm, Close, Connect, Consult, Log, Output, Send, Stop
 
 STOP_GRACE_S: Final = 1.0
 """How long connections may write their last bytes when the broker stops."""
@@ -61,6 +63,7 @@ class Edge:
         clock: Callable[[], float],
         log: LogLine,
         limits: ConnectionLimits,
+        commands: Commands,
         stopped: Callable[[int], None],
     ) -> None:
         self._node = node
@@ -68,6 +71,7 @@ class Edge:
         self._clock = clock
         self._log = log
         self._limits = limits
+        self._commands = commands
         self._tell_stopped = stopped
         self._links = Links(reactor, endpoint, self._link_failed)
         self._peers: dict[int, PeerProtocol] = {}
@@ -82,6 +86,7 @@ class Edge:
         self._actions: dict[type[Output], Callable[[Output], None]] = {
             Close: self._close,
             Connect: self._connect,
+            Consult: self._consult,
             Arm: self._arm,
             Log: self._write_log,
             Stop: self._stop,
@@ -111,6 +116,7 @@ class Edge:
         self._pending.clear()
         self._cancel_timer()
         self._links.cancel_all()
+        self._commands.kill_all()
         self._reactor.callLater(STOP_GRACE_S, self._finish)
         for peer in list(self._peers.values()):
             peer.close()
@@ -204,6 +210,15 @@ class Edge:
         assert isinstance(output, Connect)
         peer = PeerProtocol(output.conn, self, self._reactor, self._limits)
         self._links.connect(peer, output.host, output.port, output.timeout_s)
+
+    def _consult(self, output: Output) -> None:
+        assert isinstance(output, Consult)
+        request = output.request
+
+        def answered(code: int, text: str) -> None:
+            self.feed(Answered(self._clock(), request, code, text))
+
+        self._commands.run(output.arguments, output.document, output.timeout_s, answered)
 
     def _write_log(self, output: Output) -> None:
         assert isinstance(output, Log)

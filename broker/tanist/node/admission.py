@@ -92,23 +92,25 @@ class Admission:
             return self._opening(conn, now)
         return True
 
-    def _may_follow(self, conn: ServerConnection) -> bool:
-        """Whether a connection that says so is a backup's link.
+    def _is_ha_user(self, conn: ServerConnection) -> bool:
+        """Whether a connection that says so may be a backup's link.
 
-        With passwords only the user of the links is: a backup can stop a primary and keep all
+        With passwords only the user of the links may: a backup can stop a primary and keep all
         confirmations waiting.
         """
         config = self._config
-        if self._cluster.primary is None:
-            return False
         realm = f"@{config.realm}"
         user = conn.connection.user.removesuffix(realm)
-        if config.auth and user != config.ha_username.removesuffix(realm):
-            self._outbox.log(
-                "warning", CATEGORY, f"{conn.peer}: user {user} is not ha-username, so no backup"
-            )
-            return False
-        return True
+        return not config.auth or user == config.ha_username.removesuffix(realm)
+
+    def _refuse_backup(self, conn: ServerConnection) -> None:
+        """Say so politely: the backup stops with the text, for its configuration is wrong."""
+        text = (
+            f"user {conn.connection.user} may not be a backup: it is not the ha-username of the "
+            "primary"
+        )
+        self._outbox.log("error", CATEGORY, f"{conn.peer}: {text}")
+        conn.connection.close(Condition.CONNECTION_FORCED.code, text)
 
     def closed(self, conn: ServerConnection) -> None:
         """An accepted connection is gone."""
@@ -143,9 +145,13 @@ class Admission:
                 "warning", CATEGORY, f"{conn.peer} denied: max-connections={limit} are open"
             )
             return True
+        follows = info is not None and not admin and self._cluster.primary is not None
+        if follows and not self._is_ha_user(conn):
+            self._refuse_backup(conn)
+            return True
         conn.counted = ordinary
         self.open_connections += ordinary
-        if info is not None and not admin and self._may_follow(conn):
+        if follows:
             conn.kind = Kind.BACKUP
         else:
             conn.kind = Kind.CLIENT

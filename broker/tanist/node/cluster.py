@@ -3,48 +3,41 @@
 The node hands in what concerns the cluster (outbound connections, sessions of backups, the
 habroker's methods, time) and asks three things of it: may this client be served
 (``serves_clients``), what must be written for the records of this step (``replicate``), and up to
-which index confirmations may leave (``confirmable``).
+which index confirmations may leave (``settle``).
 
 A broker outside a cluster has role ``standalone``: it records nothing and confirms at once.
 """
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
 from tanist.core.broker import Broker
 from tanist.core.records import Record
 from tanist.ha.backup import Backup
+from tanist.ha.codec import RecordReader, RecordWriter
 from tanist.ha.log import Log
 from tanist.ha.membership import BrokerInfo, Membership
-from tanist.ha.messages import (
-    EPOCH_PROPERTY,
-    INDEX_PROPERTY,
-    INFO_PROPERTY,
-    OWNER_PROPERTY,
-    REPLICATION_SOURCE,
-    WHOLE_PROPERTY,
-    Position,
-    RecordReader,
-    RecordWriter,
-)
-from tanist.ha.primary import Phase, Primary
+from tanist.ha.messages import REPLICATION_SOURCE, batch_head
+from tanist.ha.peer import Phase
+from tanist.ha.primary import Primary
 from tanist.ha.roles import Role, Status, Trigger, status_name
-from tanist.ha.url import Address, Url, parse_url
+from tanist.ha.standing import INFO_PROPERTY, PeerStatus, Position
+from tanist.ha.url import Url, parse_url
 from tanist.management.ha_broker import HaOperations
+from tanist.node.arbiter import Arbiter
 from tanist.node.config import NodeConfig
 from tanist.node.gate import Gate
-from tanist.node.links import CATEGORY, VERIFY_MAX_S, Links
+from tanist.node.insync import InSync
+from tanist.node.links import CATEGORY, Links
 from tanist.node.outbox import Outbox
+from tanist.node.outlook import Outlook
 from tanist.node.outputs import Close
-from tanist.types import BrokerError, Condition
+from tanist.node.promotion import Promotion
+from tanist.node.report import Clock, Situation, details
+from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.events import Command, Completed, Detached, Event
 from tanist.wire.amqp010.values import Value
-
-NEVER: Final = float("-inf")
-ANSWERS_FRESH_S: Final = 2 * VERIFY_MAX_S
-"""What members said of themselves is believed so long; all answers come within half of it."""
 
 
 class Cluster(HaOperations):
@@ -63,6 +56,7 @@ class Cluster(HaOperations):
         self._gate = gate
         self._outbox = outbox
         self._now = 0.0
+        self._wall_offset_s = 0.0
         self.role = Role()
         self.log = Log()
         self.membership = Membership()
@@ -80,11 +74,17 @@ class Cluster(HaOperations):
             config.system_id,
         )
         self.links = Links(config, self.backup, outbox)
+        self.arbiter = Arbiter(config.ha_insync_command, outbox)
+        self.outlook = Outlook()
+        self.in_sync = InSync(
+            config.system_id, self.log, self.membership, self.links, self.arbiter, outbox
+        )
+        self._promotion = Promotion(self.backup, self.links, self.arbiter)
         self.changed = False
         """Status, members or URLs changed; the node announces it and clears the flag."""
+        self.status_since = 0.0
+        """When the status last changed, seconds."""
         self._shown_status = Status.STANDALONE
-        self._asked_at = NEVER
-        """When the members were asked for their epochs, for a promotion that was requested."""
 
     # -- what the node asks -----------------------------------------------------------------
 
@@ -93,26 +93,9 @@ class Cluster(HaOperations):
         """Ordinary clients may connect: a primary, or no cluster at all."""
         return not self.role.is_backup
 
-    @property
-    def undecided(self) -> bool:
-        """A joining broker has not heard from every member yet."""
-        return self.role.status is Status.JOINING and bool(self.backup.unchecked)
-
-    def promotion_must_wait(self, now: float) -> bool:
-        """Whether a request to promote must be kept and asked about again in a later step.
-
-        A joining broker must have heard from every member; and every other member is asked for its
-        epoch first, so that who is behind is not promoted.
-        """
-        if self.role.status not in (Status.JOINING, Status.READY):
-            return False
-        if self.undecided:
-            return True
-        if now > self._asked_at + ANSWERS_FRESH_S:  # we may have been stopped since
-            self._asked_at = now
-            self.links.heard.clear()
-            self.links.verify(now, self.brokers_url.addresses)
-        return bool(self.links.verifying)
+    def promotion_must_wait(self, now: float, force: bool) -> bool:
+        """Whether a request to promote must be kept and asked about again in a later step."""
+        return self._promotion.must_wait(now, self.brokers_url.addresses, force)
 
     @property
     def confirmed(self) -> int:
@@ -120,6 +103,21 @@ class Cluster(HaOperations):
         if self.primary is None:
             return 0
         return max(0, self._gate.opened_index - self.log.fork_index)
+
+    def standing(self) -> PeerStatus | None:
+        """What we say of ourselves to whoever connects; None outside a cluster."""
+        if not self._config.ha_cluster:
+            return None
+        return PeerStatus(
+            self._config.system_id,
+            self.role.status,
+            self.log.epoch,
+            self.log.owner,
+            self.log.index,
+            self.confirmed,
+            self.membership.version,
+            self.membership.in_sync(),
+        )
 
     def known_hosts(self) -> list[str]:
         """What connection.open-ok tells clients."""
@@ -133,6 +131,7 @@ class Cluster(HaOperations):
         ``wall_offset_s`` is Unix time minus ``now``: expiry travels as Unix time.
         """
         self._now = now
+        self._wall_offset_s = wall_offset_s
         self._writer.wall_offset_s = wall_offset_s
         self._reader.wall_offset_s = wall_offset_s
         if self._config.ha_cluster:
@@ -140,25 +139,33 @@ class Cluster(HaOperations):
             self._status_changed()
             self.links.start(now, self.brokers_url.addresses)
 
+    # -- replication ------------------------------------------------------------------------
+
     def replicate(self, records: list[Record]) -> None:
         """Number the records of this step and send them to the backups."""
-        assert self.primary is not None, "only a primary records"
-        first = self.log.index + 1
-        data = self._writer.encode_batch(self.log.epoch, first, records)
-        self.primary.replicate(self.log.append(len(records), data))
+        primary = self.primary
+        assert primary is not None, "only a primary records"
+        primary.now = self._now
+        head = batch_head(self.log.epoch, self.log.index + 1, primary.committed, len(records))
+        data = self._writer.encode(records, head)
+        primary.replicate(self.log.append(len(records), data, self._now))
 
     def settle(self) -> None:
         """End of a step: move replication on, open the gate as far as it may."""
         primary = self.primary
         if primary is None or not primary.stirred:
             return
+        primary.now = self._now
         primary.pump()
+        self.in_sync.shrink(primary, self.brokers_url.addresses)
         self._announce(primary)
         if not self.links.verifying:  # else: are we still the primary?
             primary.stirred = False
             self._gate.open(primary.confirmable(self._gate.opened_index))
+            primary.commit(self._gate.opened_index)
         for peer in primary.promote_synced(self._gate.opened_index):
             self._outbox.log("info", CATEGORY, f"Backup {peer.info.system_id} is ready")
+        self.in_sync.grow(primary)
         self._maybe_recovered()
         self._announce(primary)
 
@@ -169,29 +176,45 @@ class Cluster(HaOperations):
             self.changed = True
             primary.announce_members()
 
+    def answered(self, request: int, code: int, text: str, now: float) -> None:
+        """The command that decides over the in-sync set answered."""
+        self._now = now
+        self.arbiter.answered(request, code, text)
+        if self.primary is not None:  # else a promotion asked, and takes the answer itself
+            self.primary.now = now
+            deposed = self.in_sync.answered(self.primary)
+            if deposed:
+                self._stop(deposed)
+
+    # -- time -------------------------------------------------------------------------------
+
     def deadline(self) -> float:
-        """When ``tick`` has something to do."""
+        """When ``tick`` has something to do, beside being called now and then."""
         at = self.links.deadline()
         if self.primary is not None:
             at = min(at, self.primary.next_deadline())
         return at
 
     def tick(self, now: float) -> None:
-        """Time passed."""
+        """Time passed. Called every 0.1 s at least."""
         self._now = now
-        if self.primary is None:
-            self.links.tick(now)
-            self._after_link()
-            return
         self.links.tick(now)
-        self._after_verification()
-        overdue = self.primary.drop_overdue(now)
-        for system_id in overdue:
+        self.links.survey(now, self.brokers_url.addresses)
+        self._after_link()
+        self._look_around()
+        primary = self.primary
+        if primary is None:
+            return
+        primary.now = now
+        for peer in primary.tick():
             self._outbox.log(
-                "error", CATEGORY, f"Recovering backup timed out: {system_id}; going on without it"
+                "warning",
+                CATEGORY,
+                f"Backup {peer.info.system_id} {peer.reason}; dropping its link",
             )
-        if overdue:
-            self.links.verify(now, self.brokers_url.addresses)
+            self._outbox.put(Close(peer.conn, abort=True))
+        if primary.absent or self.arbiter.enabled:
+            primary.stirred = True
 
     # -- outbound connections ---------------------------------------------------------------
 
@@ -205,35 +228,41 @@ class Cluster(HaOperations):
         self._now = now
         self.links.received(conn, data, now)
         self._after_link()
-        self._after_verification()
+        self._look_around()
 
     def link_gone(self, conn: int, now: float, reason: str) -> None:
         """An outbound connection is gone."""
         self._now = now
         self.links.gone(conn, now, reason)
-        self._after_verification()
+        self._look_around()
 
-    def _after_verification(self) -> None:
-        if self.primary is None:
+    def _look_around(self) -> None:
+        """What members said of themselves: are we still the primary, are there two?"""
+        links = self.links
+        if not links.sights:
             return
-        heard, self.links.heard = self.links.heard, []
-        own = self._config.system_id
-        for peer in heard:
-            if peer.deposes(own, self.log.epoch, self.confirmed):
-                self._stop_deposed(peer.system_id, peer.epoch)
-            elif peer.is_primary and peer.system_id != own:
-                self._outbox.log(
-                    "error",
-                    CATEGORY,
-                    f"Two primaries: {peer.system_id} is {status_name(peer.status)} in epoch "
-                    f"{peer.epoch}, too; it must be stopped",
+        sights, links.sights = links.sights, []
+        is_primary = self.role.is_primary
+        for address, peer in sights:
+            self.outlook.look(address, peer, self._now)
+            if (
+                peer is not None
+                and is_primary
+                and peer.deposes(self._own, self.log.epoch, self.confirmed)
+            ):
+                self._stop(
+                    f"deposed; this primary is of epoch {self.log.epoch}, broker "
+                    f"{peer.system_id} is at epoch {peer.epoch}"
                 )
+        if self.outlook.suspects(is_primary, self._now):
+            links.survey_at = self._now
+        if self.outlook.judge(is_primary, self.log.epoch):
+            self.changed = True
+            if self.outlook.problem:
+                self._outbox.log("error", CATEGORY, self.outlook.problem)
 
-    def _stop_deposed(self, system_id: UUID, epoch: int) -> None:
-        self._outbox.stop(
-            f"Shutting down: deposed; this primary is of epoch {self.log.epoch}, "
-            f"broker {system_id} is at epoch {epoch}"
-        )
+    def _stop(self, why: str) -> None:
+        self._outbox.stop(f"Shutting down: {why}")
 
     def _after_link(self) -> None:
         if self.links.status_changed:
@@ -249,10 +278,12 @@ class Cluster(HaOperations):
         except BrokerError:
             return None
 
-    def backup_event(self, conn: int, event: Event) -> None:
+    def backup_event(self, conn: int, event: Event, now: float) -> None:
         """Something happened on the session of a connected backup."""
+        self._now = now
         if isinstance(event, Completed):
             if self.primary is not None:
+                self.primary.now = now
                 count = sum(((last - first) & 0xFFFFFFFF) + 1 for first, last in event.ranges)
                 self.primary.acknowledged(conn, count)
         elif isinstance(event, Command):
@@ -263,27 +294,27 @@ class Cluster(HaOperations):
             self._outbox.put(Close(conn, abort=True))
 
     def backup_gone(self, conn: int, silent: bool, now: float) -> None:
-        """The connection of a backup is gone. ``silent``: we gave it up, it said nothing for long.
-
-        Perhaps it follows another primary now: before we confirm anything without it, every member
-        that may answer is asked.
-        """
-        if self.primary is not None:
-            peer = self.primary.remove(conn)
-            if peer is not None:
-                hung = Address(peer.info.protocol, peer.info.host, peer.info.port).canonical()
-                self.links.verify(now, self.brokers_url.addresses, hung if silent else "")
-                self._outbox.log(
-                    "warning",
-                    CATEGORY,
-                    f"Backup {peer.info.system_id} disconnected; not in sync any more",
-                )
+        """The connection of a backup is gone. ``silent``: it said nothing for too long."""
+        self._now = now
+        primary = self.primary
+        if primary is None:
+            return
+        primary.now = now
+        reason = "said nothing for two heartbeats" if silent else "disconnected"
+        peer = primary.remove(conn, reason)
+        if peer is None:
+            return
+        absent = primary.absent.get(peer.info.system_id)
+        if absent is None:
+            self._outbox.log("info", CATEGORY, f"Backup {peer.info.system_id} {reason}")
+        else:
+            absent.silent = silent
 
     def _backup_subscribed(self, conn: int, event: Command) -> None:
         primary = self.primary
         arguments = event.struct.map("arguments")
         info = self.backup_info(arguments.get(INFO_PROPERTY))
-        at = _read_position(arguments)
+        at = Position.from_arguments(arguments)
         if primary is None or info is None or at is None:
             event.session.exception(
                 Condition.INVALID_ARGUMENT.code,
@@ -291,7 +322,8 @@ class Cluster(HaOperations):
                 event.id,
             )
             return
-        if conn in primary.peers or info.system_id == self._config.system_id:
+        primary.now = self._now
+        if conn in primary.peers or info.system_id == self._own:
             # Once for each link, and nobody is us.
             self._outbox.put(Close(conn, abort=True))
             return
@@ -303,12 +335,14 @@ class Cluster(HaOperations):
         older = primary.connection_of(info.system_id)
         if older is not None:
             self._outbox.log("error", CATEGORY, f"Backup {info.system_id} linked twice; using new")
-            primary.remove(older)
+            primary.remove(older, "linked twice")
             self._outbox.put(Close(older, abort=True))
         peer = primary.add(conn, event.session, info, at)
-        how = f"goes on after {at.index}"
-        if peer.phase is Phase.SNAPSHOT:
-            how = f"gets a snapshot at {peer.snapshot_index}"
+        how = f"gets everything as of {self.log.index}"
+        if peer.phase is Phase.TAIL:
+            how = f"goes on after {peer.acked_index}"
+        elif peer.phase is Phase.FILLING:
+            how = f"goes on being filled, after {peer.sent_index}"
         self._outbox.log("info", CATEGORY, f"Backup {info.system_id} connected; it {how}")
 
     # -- the habroker's state and methods ---------------------------------------------------
@@ -328,37 +362,48 @@ class Cluster(HaOperations):
     def ha_members(self) -> list[Value]:
         """Broker-info maps; a broker that knows of no primary lists itself."""
         if not self.membership.members:
-            return [BrokerInfo(self._config.system_id, self.role.status).to_map()]
+            return [BrokerInfo(self._own, self.role.status).to_map()]
         return self.membership.to_list()
 
-    def ha_promote(self) -> None:
+    def ha_details(self) -> dict[str, Value]:
+        """What we say of ourselves beyond the original's properties."""
+        situation = Situation(
+            self.role,
+            self.backup,
+            self.primary,
+            self.membership,
+            self.status_since,
+            [self.outlook.problem, self.in_sync.problem, self.links.refusal],
+            sum(queue.count for queue in self._broker.queues_by_number.values()),
+        )
+        return details(situation, Clock(self._now, self._wall_offset_s))
+
+    def ha_promote(self, force: bool) -> None:
         """Become the primary.
 
         Raises: BrokerError (PRECONDITION_FAILED) if what we hold may be less than another member
             has: promote that one.
         """
-        status = self.role.status
-        if self.role.is_primary or status is Status.STANDALONE:
+        if self.role.is_primary or self.role.status is Status.STANDALONE:
             return
-        if status is Status.CATCHUP:
+        epoch = self._promotion.decide(force)
+        try:
+            self.backup.apply_all()
+        except FramingError as broken:
+            self.backup.broken()
             raise BrokerError(
-                Condition.PRECONDITION_FAILED, "Still catching up, cannot be promoted."
-            )
-        if status is Status.JOINING and self.backup.saw_active_member:
-            raise BrokerError(
-                Condition.PRECONDITION_FAILED, "Joining active cluster, cannot be promoted."
-            )
-        newest_seen = self._refuse_if_behind()
-        own = self._config.system_id
-        expected = [who for who in self.membership.ready_ids() if who != own]
-        self.role.fire(Trigger.PROMOTED)
+                Condition.PRECONDITION_FAILED,
+                f"What was replicated cannot be applied: {broken.text}",
+            ) from broken
+        expected = [who for who in self._promotion.survivors() if who != self._own]
+        self.role.fire(Trigger.FORCED if force else Trigger.PROMOTED)
         self.links.close_all()
         # The owner of an epoch is this run of the process: a restart is another history.
-        self.log.begin_epoch(UUID(bytes=self._config.boot_id), newest_seen)
+        self.log.begin_epoch(epoch, UUID(bytes=self._config.boot_id))
         self._broker.promote()
         # What the expected backups may lack, our predecessor never confirmed: nor do we, yet.
         self._gate.opened_index = 0 if expected else self.log.index
-        self.membership.members.clear()
+        self.membership.begin(BrokerInfo(self._own, self.role.status), expected)
         primary = Primary(
             self._broker,
             self.log,
@@ -366,7 +411,9 @@ class Cluster(HaOperations):
             self._writer,
             self._config.ha_flow_messages,
             self._config.ha_flow_bytes,
+            self._config.ha_ack_timeout_s,
         )
+        primary.now = self._now
         primary.expect(expected, self._now + self._config.ha_backup_timeout_s)
         self.primary = primary
         self._outbox.log("notice", CATEGORY, f"Promoted to primary, epoch {self.log.epoch}")
@@ -389,36 +436,14 @@ class Cluster(HaOperations):
         self.changed = True
         self._broker.publish_failover()
 
-    def _refuse_if_behind(self) -> int:
-        """The newest epoch that a member spoke of.
-
-        Raises: BrokerError if a member that answered has, or confirms, what we have not. (One that
-            is only catching up has nothing that could be promoted instead.)
-        """
-        self._asked_at = NEVER
-        heard, self.links.heard = self.links.heard, []
-        for peer in heard:
-            whole = peer.is_primary or peer.status is Status.READY
-            if whole and peer.epoch > self.log.epoch:
-                raise BrokerError(
-                    Condition.PRECONDITION_FAILED,
-                    f"This broker is at epoch {self.log.epoch}, member {peer.system_id} at epoch "
-                    f"{peer.epoch}: cannot be promoted, it lacks what was confirmed since. "
-                    "Promote a ready member of the newest epoch (qpid-ha status --all).",
-                )
-            if peer.is_primary and peer.epoch == self.log.epoch and not self.backup.following:
-                raise BrokerError(
-                    Condition.PRECONDITION_FAILED,
-                    f"The primary {peer.system_id} is alive and confirms without this broker: "
-                    "cannot be promoted. Wait until this broker is linked to it again, or stop it "
-                    "first.",
-                )
-        return max((peer.epoch for peer in heard), default=0)
-
     # -- inside -----------------------------------------------------------------------------
 
+    @property
+    def _own(self) -> UUID:
+        return self._config.system_id
+
     def _maybe_recovered(self) -> None:
-        if self.role.status is Status.RECOVERING and self.primary and not self.primary.expected:
+        if self.role.status is Status.RECOVERING and self.primary and not self.primary.recovering:
             self.role.fire(Trigger.RECOVERED)
             self._outbox.log("notice", CATEGORY, "All backups recovered.")
             self._status_changed()
@@ -427,7 +452,7 @@ class Cluster(HaOperations):
         self.changed = True
         status = self.role.status
         if self.role.is_primary:
-            info = BrokerInfo(self._config.system_id, status)
+            info = BrokerInfo(self._own, status)
             address = self.links.own_address
             if address is not None:
                 info.protocol, info.host, info.port = address.protocol, address.host, address.port
@@ -440,13 +465,4 @@ class Cluster(HaOperations):
             if status is Status.READY:
                 self._outbox.log("notice", CATEGORY, "Backup is ready")
             self._shown_status = status
-
-
-def _read_position(arguments: dict[str, Value]) -> Position | None:
-    epoch = arguments.get(EPOCH_PROPERTY)
-    owner = arguments.get(OWNER_PROPERTY)
-    index = arguments.get(INDEX_PROPERTY)
-    whole = arguments.get(WHOLE_PROPERTY)
-    if isinstance(epoch, int) and isinstance(owner, UUID) and isinstance(index, int):
-        return Position(epoch, owner, index, whole is True)
-    return None
+            self.status_since = self._now

@@ -33,6 +33,10 @@ class NodeConfig:
     ha_mechanism: str = ""
     ha_backup_timeout_s: float = 10.0
     """How long a recovering primary waits for an expected backup to connect."""
+    ha_ack_timeout_s: float = 10.0
+    """How long confirmations wait for a linked backup that does not acknowledge; 0 = for ever."""
+    ha_insync_command: bool = False
+    """Whether a command decides over the in-sync set (output ``Consult``)."""
     ha_flow_messages: int = 1000
     """Replication batches a backup may leave unacknowledged; 0 = no limit."""
     ha_flow_bytes: int = 0

@@ -11,17 +11,11 @@ from typing import Final
 from uuid import UUID
 
 from tanist.core.message import Message
-from tanist.ha.messages import (
-    CONFIRMED_PROPERTY,
-    EPOCH_PROPERTY,
-    STATUS_PROPERTY,
-    SYSTEM_ID_PROPERTY,
-)
-from tanist.ha.roles import Status
+from tanist.ha.standing import PeerStatus
 from tanist.ha.url import Url
 from tanist.node.config import NodeConfig
 from tanist.wire.amqp010.codec import encode_header, make
-from tanist.wire.amqp010.values import STR16_CODE, Array, Value, uint32, uint64
+from tanist.wire.amqp010.values import STR16_CODE, Array, Value
 
 FAILOVER_EXCHANGE: Final = "amq.failover"
 
@@ -40,13 +34,10 @@ class UuidSource:
         return UUID(bytes=digest[:16], version=4)
 
 
-def server_properties(
-    config: NodeConfig, status: Status, epoch: int, confirmed: int
-) -> dict[str, Value]:
+def server_properties(config: NodeConfig, standing: PeerStatus | None) -> dict[str, Value]:
     """The server-properties of connection.start.
 
-    A member of a cluster adds who it is, its status, its epoch and how much it ``confirmed`` in it:
-    other members tell a primary from a backup by them, before they log in.
+    A member of a cluster adds its ``standing``: others learn it before they log in.
     """
     properties: dict[str, Value] = {
         "product": "qpid-tanist",
@@ -55,11 +46,8 @@ def server_properties(
         "host": config.node_name,
         "qpid.federation_tag": config.federation_tag or str(config.system_id),
     }
-    if config.ha_cluster:
-        properties[SYSTEM_ID_PROPERTY] = config.system_id
-        properties[STATUS_PROPERTY] = uint32(int(status))
-        properties[EPOCH_PROPERTY] = uint64(epoch)
-        properties[CONFIRMED_PROPERTY] = uint64(confirmed)
+    if standing is not None:
+        properties.update(standing.to_properties())
     return properties
 
 

@@ -98,6 +98,22 @@ class Disconnected(Input):
         self.reason = reason
 
 
+class Answered(Input):
+    """The ``ha-insync-command`` asked for with output ``Consult`` ended; comes once for each.
+
+    ``code``: its exit status, -1 if it could not be run or took too long. ``text``: what it wrote,
+    the first line of standard output or, if there is none, of standard error.
+    """
+
+    __slots__ = ("code", "request", "text")
+
+    def __init__(self, now: float, request: int, code: int, text: str) -> None:
+        super().__init__(now)
+        self.request = request
+        self.code = code
+        self.text = text
+
+
 class Tick(Input):
     """The timer armed by output ``Arm`` fired (or the edge felt like it: harmless)."""
 

@@ -1,43 +1,37 @@
-"""Outbound connections of a backup: status checks, and the replication link.
+"""Outbound connections of a member: looking at the others, and the replication link.
 
-At its start a member dials every address once, only to read what the peer says of itself
-(**status check**). Beside that it keeps one **link**: it dials the addresses in turn until a
-primary accepts it. A pass over the list is made without delay between addresses; after a pass that
-found no primary it waits ``link-maintenance-interval``.
+A dial has a purpose:
 
-Before a promotion all other members are asked for status and epoch (``verify``), and a primary
-asks again whenever it loses a backup: perhaps another was promoted while we were stopped or cut
-off. Until all were heard, or had their time, the promotion waits, or nothing is confirmed.
+* LINK: the replication link of a backup. It dials the addresses in turn until a primary accepts
+  it. A pass over the list is made without delay between addresses; after a pass that found no
+  primary it waits ``link-maintenance-interval``;
+* CHECK: at its start a member dials every address once, only to read what the peer says of itself
+  (**status check**);
+* VERIFY: before a promotion all other members are asked for status and epoch, and a primary asks
+  again whenever it loses a backup: perhaps another was promoted while we were stopped or cut off.
+  Until all were heard, or had their time, the promotion waits, or nothing is confirmed;
+* SURVEY: every now and then every member looks at all others, so that two primaries are noticed.
 
 A link whose primary does not finish the handshake in time is dropped: a stopped process still
-accepts TCP connections.
+accepts TCP connections. One that a primary refuses for who we are (connection.close) ends this
+broker with one line: no retry would mend the configuration, and the original does the same.
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Final
-from uuid import UUID
 
-from tanist.ha.backup import Backup, PeerStatus, Refusal
+from tanist.ha.backup import Backup, Refusal
 from tanist.ha.membership import BrokerInfo
-from tanist.ha.messages import (
-    BACKUP_PROPERTY,
-    CONFIRMED_PROPERTY,
-    EPOCH_PROPERTY,
-    INDEX_PROPERTY,
-    INFO_PROPERTY,
-    OWNER_PROPERTY,
-    REPLICATION_SOURCE,
-    STATUS_PROPERTY,
-    SYSTEM_ID_PROPERTY,
-    WHOLE_PROPERTY,
-)
+from tanist.ha.messages import BACKUP_PROPERTY, REPLICATION_SOURCE
 from tanist.ha.roles import IllegalTransition, Status
+from tanist.ha.standing import INFO_PROPERTY, PeerStatus
 from tanist.ha.url import Address
 from tanist.node.config import NodeConfig
 from tanist.node.outbox import Outbox
 from tanist.node.outputs import Close, Connect, Send
-from tanist.types import MESSAGE_BYTES_MAX, BrokerError
+from tanist.types import MESSAGE_BYTES_MAX, BrokerError, Condition
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.connection import Connection, ConnectionSettings
 from tanist.wire.amqp010.events import (
@@ -51,7 +45,7 @@ from tanist.wire.amqp010.events import (
     Transfer,
 )
 from tanist.wire.amqp010.session import Session
-from tanist.wire.amqp010.values import Value, uint32, uint64
+from tanist.wire.amqp010.values import Value, uint32
 
 CATEGORY: Final = "HA"
 BATCH_BYTES_MAX: Final = 4 * MESSAGE_BYTES_MAX
@@ -67,31 +61,46 @@ confirmed meanwhile."""
 CHECK_MAX_S: Final = 8.0
 """A status check takes no longer: promote waits for it, and qpid-ha gives up after 10 seconds."""
 
+SURVEY_EVERY_S: Final = 5.0
+"""Between two looks at all members: two primaries are news that nobody should have to wait for, and
+a look costs one connection for each pair of members."""
+
+
+class Purpose(IntEnum):
+    """What a dial is for."""
+
+    LINK = 0
+    CHECK = 1
+    VERIFY = 2
+    SURVEY = 3
+
 
 class Dial:
-    """One outbound connection. ``check`` is true for a status check."""
+    """One outbound connection."""
 
     __slots__ = (
         "address",
-        "check",
         "conn",
         "connection",
         "ends_pass",
         "following",
         "give_up_at",
         "judged",
+        "opened",
+        "purpose",
     )
 
     def __init__(
-        self, conn: int, address: Address, check: bool, ends_pass: bool, give_up_at: float
+        self, conn: int, address: Address, purpose: Purpose, ends_pass: bool, give_up_at: float
     ) -> None:
         self.conn = conn
         self.address = address
-        self.check = check
+        self.purpose = purpose
         self.ends_pass = ends_pass
         self.give_up_at = give_up_at
         self.connection: Connection | None = None
         self.judged = False
+        self.opened = False
         self.following = False
 
     @property
@@ -101,7 +110,7 @@ class Dial:
 
 
 class Links:
-    """The outbound connections of one backup."""
+    """The outbound connections of one member."""
 
     def __init__(self, config: NodeConfig, backup: Backup, outbox: Outbox) -> None:
         self._config = config
@@ -118,7 +127,12 @@ class Links:
         self.verifying: set[int] = set()
         """Dials of ``verify`` that are not decided yet."""
         self.heard: list[PeerStatus] = []
-        """What members answered to ``verify``; the cluster judges it and empties the list."""
+        """What members answered to ``verify`` since the list was emptied."""
+        self.sights: list[tuple[str, PeerStatus | None]] = []
+        """What dials found: address, and who answered. The cluster looks at it and empties it."""
+        self.survey_at = float("inf")
+        self.refusal = ""
+        """Why we do not follow a primary that answers, empty if we do or if there is none."""
 
     @property
     def handshake_s(self) -> float:
@@ -129,9 +143,10 @@ class Links:
     def start(self, now: float, addresses: list[Address]) -> None:
         """Dial these members from now on; checks all of them once if we are still joining."""
         self._backup.point_at(addresses)
+        self.survey_at = now + SURVEY_EVERY_S
         if self._backup.role.status is Status.JOINING:
             for address in addresses:
-                dial = self._connect(now, address, check=True, ends_pass=False)
+                dial = self._connect(now, address, Purpose.CHECK)
                 self._backup.unchecked.add(dial.conn)
         if self._link is None:
             self._dial_at = now
@@ -143,15 +158,31 @@ class Links:
         ``hung`` is the canonical address of a member that is known not to answer, or empty; it is
         not asked. ``verifying`` is empty when all were heard or had their time.
         """
-        own = "" if self.own_address is None else self.own_address.canonical()
-        for address in addresses:
-            if address.canonical() not in (own, hung):
-                dial = self._connect(now, address, check=True, ends_pass=False)
+        if not self.verifying:
+            self.heard.clear()
+        for address in self._others(addresses):
+            if address.canonical() != hung:
+                dial = self._connect(now, address, Purpose.VERIFY)
                 dial.give_up_at = min(dial.give_up_at, now + VERIFY_MAX_S)
                 self.verifying.add(dial.conn)
 
+    def survey(self, now: float, addresses: list[Address]) -> None:
+        """Look at every other member, if it is time; what they say comes in ``seen``."""
+        if now < self.survey_at:
+            return
+        self.survey_at = now + SURVEY_EVERY_S
+        surveying = {d.name for d in self._dials.values() if d.purpose is Purpose.SURVEY}
+        for address in self._others(addresses):
+            if address.canonical() not in surveying:
+                self._connect(now, address, Purpose.SURVEY)
+
+    def _others(self, addresses: list[Address]) -> list[Address]:
+        """The addresses that are not known to be our own."""
+        own = "" if self.own_address is None else self.own_address.canonical()
+        return [address for address in addresses if address.canonical() != own]
+
     def close_all(self) -> None:
-        """Drop every outbound connection for good (promotion, end)."""
+        """Drop every outbound connection: a promoted broker links to nobody."""
         self.closed = True
         for dial in self._dials.values():
             self._outbox.put(Close(dial.conn, abort=True))
@@ -163,8 +194,8 @@ class Links:
     # -- time -------------------------------------------------------------------------------
 
     def deadline(self) -> float:
-        """When ``tick`` has something to do."""
-        return self._dial_at
+        """When ``tick`` or ``survey`` has something to do."""
+        return min(self._dial_at, self.survey_at)
 
     def tick(self, now: float) -> None:
         """Dial if it is time; drop what takes too long or fell silent."""
@@ -174,7 +205,7 @@ class Links:
             taken = self._backup.take_address()
             self._dial_at = float("inf")
             if taken is not None:
-                self._link = self._connect(now, taken[0], check=False, ends_pass=taken[1])
+                self._link = self._connect(now, taken[0], Purpose.LINK, taken[1])
 
     def _tick_dial(self, dial: Dial, now: float) -> None:
         if now >= dial.give_up_at:
@@ -216,11 +247,15 @@ class Links:
 
     # -- one dial ---------------------------------------------------------------------------
 
-    def _connect(self, now: float, address: Address, check: bool, ends_pass: bool) -> Dial:
+    def _connect(
+        self, now: float, address: Address, purpose: Purpose, ends_pass: bool = False
+    ) -> Dial:
         conn = self._next_conn
         self._next_conn -= 1
-        limit_s = min(self.handshake_s, CHECK_MAX_S) if check else self.handshake_s
-        dial = Dial(conn, address, check, ends_pass, now + limit_s)
+        limit_s = self.handshake_s
+        if purpose is not Purpose.LINK:
+            limit_s = min(limit_s, CHECK_MAX_S)
+        dial = Dial(conn, address, purpose, ends_pass, now + limit_s)
         self._dials[conn] = dial
         self._outbox.put(Connect(conn, address.host, address.port, limit_s))
         return dial
@@ -254,20 +289,23 @@ class Links:
     def _judge(self, dial: Dial, now: float) -> bool:
         """Look at who answered; false if the connection was dropped."""
         assert dial.connection is not None
-        peer = read_peer_status(dial.connection.server_properties)
-        if peer is not None and peer.system_id == self._backup.system_id:
-            self.own_address = dial.address
-        if dial.conn in self.verifying:
-            if peer is not None:
-                self.heard.append(peer)
-            self._drop(dial, now, "verified")
+        peer = PeerStatus.from_properties(dial.connection.server_properties)
+        if peer is not None:
+            if peer.system_id == self._backup.system_id:
+                self.own_address = dial.address
+            else:
+                self.sights.append((dial.name, peer))
+                if dial.purpose is Purpose.VERIFY:
+                    self.heard.append(peer)
+        if dial.purpose in (Purpose.VERIFY, Purpose.SURVEY):
+            self._drop(dial, now, "looked at")
             return False
         try:
             self._backup.judge(peer)
         except Refusal as refusal:
             self._drop(dial, now, str(refusal))
             return False
-        if dial.check:
+        if dial.purpose is Purpose.CHECK:
             self._drop(dial, now, "checked")
             return False
         return True
@@ -280,6 +318,7 @@ class Links:
                 self._transfer(dial, event, now)
             elif isinstance(event, Opened):
                 assert dial.connection is not None
+                dial.opened = True
                 dial.connection.attach(f"{REPLICATION_SOURCE}.{self._config.system_id}", force=True)
             elif isinstance(event, Attached):
                 self._subscribe(event.session)
@@ -290,9 +329,25 @@ class Links:
             elif isinstance(event, (Closed, Failed)):
                 self._send(dial)
                 self._drop(dial, now, event.text)
+                self._refused(dial, event)
+
+    def _refused(self, dial: Dial, event: Closed | Failed) -> None:
+        """Perhaps the primary does not want us for who we are; trying again would not help then.
+
+        It says so before open-ok, or offers no mechanism that we may use.
+        """
+        connection = dial.connection
+        if dial.opened or connection is None or event.code != Condition.CONNECTION_FORCED.code:
+            return
+        if isinstance(event, Failed) and connection.mechanism:
+            return
+        user = self._config.ha_username or "anonymous"
+        self._outbox.stop(
+            f"Shutting down: the primary {dial.name} refuses our link as user {user}: {event.text}."
+            " Check ha-username, ha-password and ha-mechanism on both brokers"
+        )
 
     def _subscribe(self, session: Session) -> None:
-        at = self._backup.position()
         session.send(
             make(
                 "message.subscribe",
@@ -301,21 +356,22 @@ class Links:
                 accept_mode=1,
                 acquire_mode=1,
                 arguments={
-                    EPOCH_PROPERTY: uint64(at.epoch),
-                    OWNER_PROPERTY: at.owner,
-                    INDEX_PROPERTY: uint64(at.index),
-                    WHOLE_PROPERTY: at.whole,
+                    **self._backup.position().to_arguments(),
                     INFO_PROPERTY: self._info().to_map(),
                 },
             )
         )
 
     def _transfer(self, dial: Dial, event: Transfer, now: float) -> None:
+        self._backup.now = now
         try:
             if self._backup.receive(event.body):
                 self.status_changed = True
         except Refusal as refusal:
-            self._outbox.log("error", CATEGORY, f"Will not follow {dial.name}: {refusal}")
+            line = f"Will not follow {dial.name}: {refusal}"
+            if line != self.refusal:
+                self.refusal = line
+                self._outbox.log("error", CATEGORY, line)
             self._drop(dial, now, str(refusal))
             return
         except IllegalTransition as impossible:
@@ -330,6 +386,7 @@ class Links:
         event.session.complete(event.id, event.id)
         if not dial.following:
             dial.following = True
+            self.refusal = ""
             dial.give_up_at = float("inf")
             self._outbox.log("notice", CATEGORY, f"Connected to primary {dial.name}")
 
@@ -345,6 +402,8 @@ class Links:
 
     def _forget(self, dial: Dial, now: float, reason: str) -> None:
         self._dials.pop(dial.conn, None)
+        if not dial.judged:
+            self.sights.append((dial.name, None))
         self._backup.unchecked.discard(dial.conn)
         self.verifying.discard(dial.conn)
         if dial is not self._link:
@@ -357,18 +416,3 @@ class Links:
             self._outbox.log("debug", CATEGORY, f"No link to {dial.name}: {reason}")
         pause = self._config.link_maintenance_interval_s if dial.ends_pass else 0.0
         self._dial_at = now + pause
-
-
-def read_peer_status(properties: dict[str, Value]) -> PeerStatus | None:
-    """What a broker said of itself in its server-properties; None if it is no cluster member."""
-    system_id = properties.get(SYSTEM_ID_PROPERTY)
-    status = properties.get(STATUS_PROPERTY)
-    epoch = properties.get(EPOCH_PROPERTY)
-    if not isinstance(system_id, UUID) or not isinstance(status, int):
-        return None
-    if not 0 <= status <= int(Status.STANDALONE) or not isinstance(epoch, int):
-        return None
-    confirmed = properties.get(CONFIRMED_PROPERTY)
-    return PeerStatus(
-        system_id, Status(status), epoch, confirmed if isinstance(confirmed, int) else 0
-    )

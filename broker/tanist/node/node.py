@@ -19,12 +19,12 @@ from typing import Final
 
 from tanist.core.broker import Broker, BrokerConfig
 from tanist.core.message import Message
-from tanist.ha.messages import RecordWriter
+from tanist.ha.codec import RecordWriter
 from tanist.ha.roles import IllegalTransition
 from tanist.management.agent import TOPIC_EXCHANGE, Agent
 from tanist.management.codec import Reply
 from tanist.management.events import describe
-from tanist.management.ha_broker import HaBroker, asks_to_promote
+from tanist.management.ha_broker import HaBroker, promotion_asked
 from tanist.management.schema import MEMBERS_UPDATE, SEVERITY_INFORM, ClassSchema
 from tanist.node.admission import Admission, Kind, ServerConnection
 from tanist.node.cluster import Cluster
@@ -32,6 +32,7 @@ from tanist.node.config import NodeConfig
 from tanist.node.gate import Gate
 from tanist.node.identity import UuidSource, failover_message, server_properties
 from tanist.node.inputs import (
+    Answered,
     Connected,
     Disconnected,
     Input,
@@ -86,8 +87,6 @@ class Node:
         self._armed_at = float("inf")
         self._sweep_at = float("inf")
         self._wall_offset_s = 0.0
-        self._settings_of: tuple[int, int, int] = (-1, -1, -1)
-        self._settings = ConnectionSettings()
         self._promotes: list[Message] = []
         uuids = UuidSource(config.boot_id)
         self.agent = Agent(uuids(), int(config.mgmt_pub_interval_s), 0)
@@ -147,6 +146,8 @@ class Node:
                 self.sessions.writable(conn.link, happened.writable)
         elif isinstance(happened, LinkUp):
             self.cluster.link_up(happened.conn, now)
+        elif isinstance(happened, Answered):
+            self.cluster.answered(happened.request, happened.code, happened.text, now)
         elif isinstance(happened, Started):
             self._started(happened, now)
         elif not isinstance(happened, Listening):
@@ -188,7 +189,7 @@ class Node:
             if link is not None:
                 self.sessions.on_event(link, event)
             elif conn.kind is Kind.BACKUP:
-                self.cluster.backup_event(conn.number, event)
+                self.cluster.backup_event(conn.number, event, now)
             elif not self._admission.event(conn, event, now):
                 self._outbox.put(Close(conn.number, abort=True))
                 self._forget(conn, now)
@@ -274,7 +275,7 @@ class Node:
         if self._outbox.stopped:
             return
         self._write()
-        if again or not routine or self.cluster.links.deadline() < self._armed_at:
+        if again or not routine or self.cluster.deadline() < self._armed_at:
             self._arm(now, again)
 
     def _manage(self, now: float) -> None:
@@ -325,7 +326,8 @@ class Node:
         self._promotes = []
         ready: list[Message] = []
         for message in inbox:
-            if not asks_to_promote(message) or not self.cluster.promotion_must_wait(now):
+            promotion = promotion_asked(message)
+            if promotion is None or not self.cluster.promotion_must_wait(now, promotion.force):
                 ready.append(message)
             elif len(self._promotes) < PROMOTES_WAITING_MAX:
                 self._promotes.append(message)
@@ -360,18 +362,11 @@ class Node:
         self.agent.now_ns = int((now + self._wall_offset_s) * 1_000_000_000)
 
     def _connection_settings(self) -> ConnectionSettings:
-        cluster = self.cluster
-        wanted = (int(cluster.role.status), cluster.log.epoch, cluster.confirmed)
-        if wanted != self._settings_of:
-            self._settings_of = wanted
-            self._settings = ConnectionSettings(
-                role="server",
-                server_properties=server_properties(
-                    self.config, cluster.role.status, cluster.log.epoch, cluster.confirmed
-                ),
-                mechanisms=self._authenticator.mechanisms(),
-            )
-        return self._settings
+        return ConnectionSettings(
+            role="server",
+            server_properties=server_properties(self.config, self.cluster.standing()),
+            mechanisms=self._authenticator.mechanisms(),
+        )
 
     def _failover_message(self) -> Message | None:
         return failover_message(self.cluster.public_url)

@@ -51,6 +51,22 @@ class Connect(Output):
         self.timeout_s = timeout_s
 
 
+class Consult(Output):
+    """Run ``ha-insync-command`` with ``arguments`` and ``document`` (JSON) on its standard input.
+
+    The edge gives up after ``timeout_s`` seconds. It answers with input ``Answered``, which names
+    ``request``.
+    """
+
+    __slots__ = ("arguments", "document", "request", "timeout_s")
+
+    def __init__(self, request: int, arguments: list[str], document: str, timeout_s: float) -> None:
+        self.request = request
+        self.arguments = arguments
+        self.document = document
+        self.timeout_s = timeout_s
+
+
 class Arm(Output):
     """Call ``step(Tick)`` at time ``at`` (monotonic seconds); replaces the timer armed before."""
 

@@ -48,6 +48,8 @@ def node_config(
         ha_password=options.ha.password,
         ha_mechanism=options.ha.mechanism,
         ha_backup_timeout_s=options.ha.backup_timeout_s,
+        ha_ack_timeout_s=options.ha.ack_timeout_s,
+        ha_insync_command=bool(options.ha.insync_command),
         ha_flow_messages=options.ha.flow_messages,
         ha_flow_bytes=options.ha.flow_bytes,
         link_maintenance_interval_s=options.links.maintenance_interval_s,

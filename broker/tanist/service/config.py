@@ -12,6 +12,7 @@ Spec: qpidd-compat 1.1 to 1.6.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,9 @@ class HaOptions:
     password: str
     mechanism: str
     backup_timeout_s: float
+    ack_timeout_s: float
+    insync_command: tuple[str, ...]
+    """Command line that decides over the in-sync set; empty = none."""
     flow_messages: int
     flow_bytes: int
 
@@ -229,6 +233,11 @@ class Values:
         text = self.text(name)
         return "" if text.lower() == "none" else text
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """A command line in the words of a shell."""
+        lines = self.parsed(name, shlex.split)
+        return tuple(lines[-1]) if lines else ()
+
     def path(self, name: str) -> Path | None:
         """An absolute path (a daemon changes its directory), None if unset or empty."""
         text = self.text(name)
@@ -291,6 +300,8 @@ def _ha(values: Values) -> HaOptions:
         password=values.text("ha-password"),
         mechanism=values.text("ha-mechanism"),
         backup_timeout_s=values.seconds("ha-backup-timeout"),
+        ack_timeout_s=values.seconds("ha-ack-timeout"),
+        insync_command=values.words("ha-insync-command"),
         flow_messages=values.number("ha-flow-messages"),
         flow_bytes=values.number("ha-flow-bytes"),
     )

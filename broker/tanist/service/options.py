@@ -93,6 +93,20 @@ HA = _group(
     Option(
         "ha-backup-timeout", SECONDS, "10", "how long a recovering primary waits for its backups"
     ),
+    Option(
+        "ha-ack-timeout",
+        SECONDS,
+        "10",
+        "how long confirmations wait for a linked backup that does not acknowledge, then it leaves "
+        "the in-sync set and catches up again; 0 = for ever (an addition of Tanist)",
+    ),
+    Option(
+        "ha-insync-command",
+        TEXT,
+        "",
+        "command that decides over promotions and changes of the in-sync set, see the user guide "
+        "(an addition of Tanist)",
+    ),
     Option("ha-flow-messages", NUMBER, "1000", "unacknowledged replication batches, 0 = no limit"),
     Option("ha-flow-bytes", NUMBER, "0", "unacknowledged replication bytes, 0 = no limit"),
 )

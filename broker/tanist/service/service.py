@@ -21,11 +21,13 @@ from typing import Any, Final, cast
 from uuid import UUID, uuid4
 
 from twisted.internet.posixbase import PosixReactorBase
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 from zope.interface import provider
 
 from tanist.net.clock import StallWatch, install_reactor, monotonic
+from tanist.net.commands import Answer, Commands, InThread
 from tanist.net.edge import Edge, Steppable
 from tanist.net.links import endpoints
 from tanist.net.listeners import (
@@ -111,7 +113,17 @@ class Service:
             self._exit_code = code
             reactor.stop()
 
-        edge = Edge(node, reactor, endpoints(reactor), monotonic, self._log.line, limits, stopped)
+        commands = Commands(self._options.ha.insync_command, in_thread(reactor))
+        edge = Edge(
+            node,
+            reactor,
+            endpoints(reactor),
+            monotonic,
+            self._log.line,
+            limits,
+            commands,
+            stopped,
+        )
 
         def serving() -> None:
             if not edge.stopping:
@@ -127,6 +139,15 @@ class Service:
         StallWatch(reactor, monotonic, self._log.line).start()
         reactor.callWhenRunning(serving)
         reactor.run(installSignalHandlers=False)
+
+
+def in_thread(reactor: PosixReactorBase) -> InThread:
+    """How commands get a thread: the reactor's pool."""
+
+    def run(work: Callable[[], Answer], done: Callable[[Answer], None]) -> None:
+        deferToThreadPool(reactor, reactor.getThreadPool(), work).addCallback(done)
+
+    return run
 
 
 def listening_sockets(options: NetworkOptions, log: Log) -> list[socket.socket]:

@@ -206,6 +206,22 @@ def feed(replica: Broker, records: Iterable[Record]) -> None:
         replica.apply(copy_record(record, replica))
 
 
+def join(primary: Broker, replica: Broker) -> None:
+    """Bring an empty replica to where the primary is: configuration, then old messages."""
+    feed(replica, primary.configuration())
+    fill(primary, replica)
+
+
+def fill(primary: Broker, replica: Broker) -> None:
+    """Give the replica the primary's messages as they are now."""
+    for queue in primary.queues_by_number.values():
+        if queue.journaled:
+            for entry in queue.entries():
+                copied = copy_record(entry, replica)
+                assert isinstance(copied, Entry)
+                replica.fill(copied)
+
+
 def replicate(primary: Broker, replica: Broker) -> None:
     """Drain the primary's journal into the replica."""
     records = primary.journal

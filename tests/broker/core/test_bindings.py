@@ -26,6 +26,7 @@ from tests.broker.core.core_model import (
     actor,
     bodies,
     feed,
+    join,
     make_broker,
     message,
     publish,
@@ -364,8 +365,8 @@ def test_replicas_do_not_send_to_replicated_queues() -> None:
     primary.journal.clear()
     primary.bind("amq.failover", "a", "", None, actor())
     replica = make_broker(ha=True, serving=False, failover=urls)
-    for record in primary.snapshot():
-        if not hasattr(record, "position") and not hasattr(record, "positions"):
+    for record in primary.configuration():
+        if not hasattr(record, "positions"):
             replica.apply(record)
     replica.publish_failover()
     assert replica.queues["a"].count == 0
@@ -439,9 +440,9 @@ def test_replicas_keep_an_auto_delete_exchange_until_they_are_told() -> None:
     assert "x" not in replica.exchanges
 
 
-def test_a_snapshot_tells_of_auto_delete() -> None:
+def test_configuration_tells_of_auto_delete() -> None:
     primary, replica = with_auto_delete(ha=True), make_broker(ha=True, serving=False)
-    feed(replica, primary.snapshot())
+    join(primary, replica)
     replica.promote()
     for queue, key in (("q", "a.#"), ("r", "a.#"), ("q", "b")):
         replica.unbind("x", queue, key, actor())

@@ -463,7 +463,7 @@ def test_promoting_a_broker_without_queues() -> None:
     broker = make_broker(ha=True, serving=False)
     broker.promote()
     assert broker.serving
-    feed(make_broker(ha=True, serving=False), broker.snapshot())
+    feed(make_broker(ha=True, serving=False), broker.configuration())
 
 
 def test_a_queue_that_is_claimed_in_time_is_not_deleted_under_its_owner() -> None:

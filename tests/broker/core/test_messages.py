@@ -11,7 +11,7 @@ from tests.broker.core.core_model import (
     actor,
     bodies,
     consume,
-    feed,
+    join,
     make_broker,
     message,
     publish,
@@ -345,7 +345,7 @@ def test_everything_is_redelivered_after_promotion() -> None:
     primary = with_queue(ha=True)
     publish(primary, b"1", b"2")
     heir = make_broker(ha=True, serving=False)
-    feed(heir, primary.snapshot())
+    join(primary, heir)
     heir.promote()
     publish(heir, b"3")
     _, sink = consume(heir)
@@ -389,7 +389,7 @@ def test_a_replica_hides_but_keeps_expired_messages() -> None:
     primary.publish(message(b"1", expires_at=10.0), "")
     publish(primary, b"2")
     replica = make_broker(ha=True, serving=False)
-    feed(replica, primary.snapshot())
+    join(primary, replica)
     replica.now = 11.0
     _, sink = consume(replica, acquire=False)
     replica.dispatch()

@@ -160,3 +160,41 @@ def test_a_position_is_returned_once() -> None:
     assert play.fifo.returned_count == 1
     play.release(second)
     assert [play.take(), play.take(), play.take()] == [first, second, None]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sets(st.integers(1, 12 * SEGMENT_SIZE), max_size=60),
+    st.lists(st.sampled_from(["fill", "push", "remove", "take"]), max_size=120),
+    st.randoms(use_true_random=False),
+)
+def test_old_entries_find_their_places(positions, steps, random) -> None:
+    play = Play()
+    old = [Entry(message(), play.queue, position) for position in sorted(positions)]
+    play.position = play.fifo.last_position = 12 * SEGMENT_SIZE
+    for step in steps:
+        if step == "fill" and old:
+            entry = old.pop(random.choice((0, 0, 0, random.randrange(len(old)))))
+            play.fifo.fill(entry)
+            play.naive = sorted([*play.naive, entry], key=lambda one: one.position)
+        elif step == "push":
+            play.push(random.choice((0, 0, 300)))
+        elif step == "remove" and play.naive:
+            play.remove(random.choice(play.naive))
+        elif step == "take":
+            play.take()
+        play.check(random.randrange(0, play.position + 2))
+        assert play.fifo.entries() == play.naive
+        after, count = random.randrange(0, play.position + 2), random.randrange(1, 9)
+        behind = [entry for entry in play.naive if entry.position > after]
+        assert play.fifo.some_after(after, count) == behind[:count]
+
+
+def test_a_queue_can_be_filled_segment_by_segment() -> None:
+    play = Play()
+    segments = 2000
+    play.fifo.last_position = segments * SEGMENT_SIZE
+    for number in range(1, segments):
+        play.fifo.fill(Entry(message(), play.queue, number * SEGMENT_SIZE))
+    assert play.fifo.segment_count == segments - 1
+    assert len(play.fifo.entries()) == segments - 1

@@ -29,6 +29,8 @@ from tests.broker.core.core_model import (
     consume,
     copy_record,
     feed,
+    fill,
+    join,
     make_broker,
     message,
     publish,
@@ -196,33 +198,28 @@ def test_replicas_are_equal_at_every_point(steps: list[int], joins_at: int) -> N
     primary = play.primary
     replica = make_broker(ha=True, serving=False)
     late = make_broker(ha=True, serving=False)
-    pending: list[Record] = []  # what the late replica has not seen: snapshot, then the tail
     for index, step in enumerate(steps):
         if index == joins_at:
-            pending = list(primary.snapshot())
+            feed(late, primary.configuration())
         play.run(step)
         if index >= joins_at:
-            pending += primary.journal
+            feed(late, primary.journal)
         replicate(primary, replica)
         assert replicated_state(replica) == replicated_state(primary)
         assert replica.journal == []
         assert replica.notices == []
     if joins_at >= len(steps):
-        pending = list(primary.snapshot())
-    feed_late(late, pending)
+        feed(late, primary.configuration())
+    fill(primary, late)  # the old messages come last
     assert replicated_state(late) == replicated_state(primary)
     whole = make_broker(ha=True, serving=False)
-    feed(whole, primary.snapshot())
+    join(primary, whole)
     assert replicated_state(whole) == replicated_state(primary)
     check_indexes(primary)
     check_indexes(replica)
     replica.clear_replicated()
     assert replicated_state(replica) == replicated_state(make_broker(ha=True))
     assert replica.alternate_uses == {}
-
-
-def feed_late(replica: Broker, records: list[Record]) -> None:
-    feed(replica, records)
 
 
 def check_indexes(broker: Broker) -> None:
@@ -264,7 +261,7 @@ def test_a_promoted_replica_goes_on(before: list[int], after: list[int]) -> None
         play.run(step)
         replicate(primary, follower)
     heir = make_broker(ha=True, serving=False, failover=message(b"", "f", "amq.failover"))
-    feed(heir, primary.snapshot())
+    join(primary, heir)
     heir.promote()
     play.primary = heir
     play.subscriptions = []
@@ -292,28 +289,39 @@ def test_a_batch_of_a_transaction_applies_whole() -> None:
     assert bodies(replica) == bodies(primary) == [b"3"]
 
 
-def test_a_snapshot_is_of_the_moment_of_the_call() -> None:
+def test_old_messages_may_come_in_between_what_happens_now() -> None:
     primary = make_broker(ha=True)
     primary.declare_queue("q", actor())
     publish(primary, b"1", b"2")
-    snapshot = primary.snapshot()
     primary.journal.clear()
-    primary.purge("q", actor())
-    publish(primary, b"3")
     replica = make_broker(ha=True, serving=False)
-    feed(replica, snapshot)
-    assert bodies(replica) == [b"1", b"2"]
+    feed(replica, primary.configuration())
+    publish(primary, b"3")
+    primary.dequeue(primary.queues["q"].entries()[:1])
     replicate(primary, replica)
+    assert bodies(replica) == [b"3"]
+    fill(primary, replica)
+    assert bodies(replica) == [b"2", b"3"]
     assert replicated_state(replica) == replicated_state(primary)
 
 
-def test_a_snapshot_says_where_the_numbering_stands() -> None:
+def test_an_old_message_is_no_newer_than_the_queue() -> None:
+    replica = make_broker(ha=True, serving=False)
+    primary = make_broker(ha=True)
+    primary.declare_queue("q", actor())
+    feed(replica, primary.configuration())
+    publish(primary, b"1")
+    with pytest.raises(BrokerError, match="old position 1 of queue q"):
+        fill(primary, replica)
+
+
+def test_configuration_says_where_the_numbering_stands() -> None:
     primary = make_broker(ha=True)
     primary.declare_queue("q", actor())
     publish(primary, b"1", b"2")
     primary.purge("q", actor())
     replica = make_broker(ha=True, serving=False)
-    feed(replica, primary.snapshot())
+    feed(replica, primary.configuration())
     assert replica.queues["q"].last_position == 2
     replica.promote()
     publish(replica, b"3")

@@ -9,19 +9,23 @@ import pytest
 from tanist.core.broker import Broker, BrokerConfig
 from tanist.core.message import Message
 from tanist.core.notices import Actor
-from tanist.core.records import Record
-from tanist.ha.backup import Backup, PeerStatus, Refusal
-from tanist.ha.log import NO_OWNER, Log
+from tanist.ha.backup import Backup, Refusal
+from tanist.ha.catchup import CatchUp
+from tanist.ha.codec import RecordReader, RecordWriter
+from tanist.ha.log import NO_OWNER, Epoch, Log
 from tanist.ha.membership import BrokerInfo, Membership
 from tanist.ha.messages import (
+    REFILL,
+    RESUME,
+    SNAPSHOT,
     Hello,
-    RecordReader,
-    RecordWriter,
+    batch_head,
+    encode_commit,
     encode_hello,
     encode_members,
-    encode_snapshot_end,
 )
 from tanist.ha.roles import IllegalTransition, Role, Status, Trigger
+from tanist.ha.standing import PeerStatus
 from tanist.ha.url import Address, parse_url
 from tanist.types import FramingError, ReplicationLevel
 
@@ -45,25 +49,31 @@ def new_backup() -> Backup:
 
 
 class Leader:
-    """Writes what a primary would send."""
+    """Writes what a primary would send. ``begin``: where its epoch began."""
 
-    def __init__(self, owner: UUID = A, epoch: int = 1) -> None:
+    def __init__(self, owner: UUID = A, epoch: int = 1, begin: int = 0) -> None:
         self.broker = new_broker()
         self.broker.promote()
-        self.owner = owner
+        self.history = [Epoch(0, NO_OWNER, 0), Epoch(epoch, owner, begin)]
         self.epoch = epoch
-        self.index = 0
+        self.index = begin
+        self.committed = 0
 
-    def hello(self, *, resume: bool = True, index: int | None = None) -> bytes:
+    def hello(self, *, mode: int = RESUME, index: int | None = None) -> bytes:
         at = self.index if index is None else index
-        return encode_hello(Hello(self.epoch, self.owner, 0, resume, at))
+        return encode_hello(Hello(mode, at, self.index, self.history))
 
     def batch(self) -> bytes:
         """The records since the last batch."""
         records, self.broker.journal = self.broker.journal, []
-        data = RecordWriter().encode_batch(self.epoch, self.index + 1, records)
+        head = batch_head(self.epoch, self.index + 1, self.committed, len(records))
         self.index += len(records)
-        return data
+        return RecordWriter().encode(records, head)
+
+    def commit(self) -> bytes:
+        """All of it is confirmed."""
+        self.committed = self.index
+        return encode_commit(self.index)
 
     def publish(self, body: bytes) -> None:
         if "q" not in self.broker.queues:
@@ -71,17 +81,29 @@ class Leader:
         self.broker.publish(Message(b"", body, "", "q"), "")
 
     def snapshot(self) -> list[bytes]:
+        """Everything for a backup that has nothing: hello, configuration, messages."""
         self.broker.journal = []
-        records: list[Record] = list(self.broker.snapshot())
-        chunk, _ = RecordWriter().encode_snapshot(records, 0, 10**6, 10**6)
-        return [self.hello(resume=False), chunk, encode_snapshot_end(self.index)]
+        catch_up, writer = CatchUp(self.broker), RecordWriter()
+        return [
+            self.hello(mode=SNAPSHOT),
+            catch_up.next_configuration(writer),
+            catch_up.next_messages(self.broker, writer, self.index),
+        ]
 
 
 def members(status: Status, who: UUID = ME) -> bytes:
     membership = Membership()
+    membership.version = 5
     membership.put(BrokerInfo(A, Status.ACTIVE))
     membership.put(BrokerInfo(who, status))
     return encode_members(membership)
+
+
+def following(leader: Leader) -> Backup:
+    """A backup that heard the leader's hello."""
+    backup = new_backup()
+    backup.receive(leader.hello())
+    return backup
 
 
 def bodies(backup: Backup) -> list[bytes]:
@@ -107,7 +129,7 @@ def test_addresses_are_dialled_in_turn() -> None:
 @pytest.mark.parametrize("status", [Status.RECOVERING, Status.ACTIVE])
 def test_a_primary_is_followed(status: Status) -> None:
     backup = new_backup()
-    backup.judge(PeerStatus(A, status, 1))
+    backup.judge(PeerStatus(A, status, 1, A))
     assert backup.saw_active_member
 
 
@@ -117,14 +139,14 @@ def test_a_primary_is_followed(status: Status) -> None:
 def test_others_are_not(status: Status) -> None:
     backup = new_backup()
     with pytest.raises(Refusal, match="not the primary"):
-        backup.judge(PeerStatus(A, status, 1))
+        backup.judge(PeerStatus(A, status, 1, A))
     assert backup.saw_active_member is (status is not Status.JOINING)
 
 
 def test_nobody_follows_itself_or_a_stranger() -> None:
     backup = new_backup()
     with pytest.raises(Refusal, match="itself"):
-        backup.judge(PeerStatus(ME, Status.ACTIVE, 1))
+        backup.judge(PeerStatus(ME, Status.ACTIVE, 1, ME))
     with pytest.raises(Refusal, match="not a member"):
         backup.judge(None)
     assert not backup.saw_active_member
@@ -134,7 +156,7 @@ def test_a_deposed_primary_is_told_but_not_followed() -> None:
     backup = new_backup()
     backup.receive(Leader(B, epoch=3).hello())
     backup.link_lost()
-    backup.judge(PeerStatus(A, Status.ACTIVE, 2))
+    backup.judge(PeerStatus(A, Status.ACTIVE, 2, A))
     assert (backup.position().epoch, backup.position().owner) == (3, B)
     with pytest.raises(Refusal, match="its epoch 2 of"):
         backup.receive(Leader(A, epoch=2).hello())
@@ -160,17 +182,55 @@ def test_the_first_hello_makes_it_catch_up() -> None:
     assert not backup.receive(Leader().hello()), "nothing new"
 
 
-def test_batches_are_applied_in_order_and_kept() -> None:
-    backup, leader = new_backup(), Leader()
-    backup.receive(leader.hello())
-    for body in (b"one", b"two"):
+def test_batches_are_kept_at_once_and_applied_once_they_are_committed() -> None:
+    leader = Leader()
+    backup = following(leader)
+    for body in (b"one", b"two", b"three"):
         leader.publish(body)
         assert not backup.receive(leader.batch())
-    assert bodies(backup) == [b"one", b"two"]
-    assert backup.log.index == leader.index
-    assert len(backup.log.batches) == 2
+    assert backup.log.index == leader.index == 4
+    assert len(backup.log.batches) == 3
+    assert "q" not in backup.broker.queues
+    assert backup.floor == 0
+    leader.committed = 2
+    leader.publish(b"four")
+    backup.receive(leader.batch())
+    assert bodies(backup) == [b"one"], "the batch told"
+    assert backup.floor == 2
+    assert not backup.receive(leader.commit())
+    assert bodies(backup) == [b"one", b"two", b"three", b"four"]
     at = backup.position()
-    assert (at.epoch, at.owner, at.index, at.whole) == (1, A, 3, True)
+    assert (at.epoch, at.owner, at.index, at.floor, at.whole) == (1, A, 5, 5, True)
+
+
+def test_what_was_committed_before_it_came_is_applied_when_it_comes() -> None:
+    leader = Leader()
+    backup = following(leader)
+    leader.publish(b"one")
+    late = leader.batch()
+    backup.receive(leader.commit())
+    backup.receive(late)
+    assert bodies(backup) == [b"one"]
+
+
+def test_a_promoted_broker_applies_all_it_has() -> None:
+    leader = Leader()
+    backup = following(leader)
+    leader.publish(b"one")
+    backup.receive(leader.batch())
+    backup.apply_all()
+    assert bodies(backup) == [b"one"]
+    assert backup.floor == 2
+
+
+def test_no_more_than_so_much_is_kept_back() -> None:
+    leader = Leader()
+    backup = following(leader)
+    backup.unapplied_bytes_max = 400
+    for _ in range(10):
+        leader.publish(b"x" * 100)
+        backup.receive(leader.batch())
+    assert 0 < backup.log.index - backup.floor < 5
 
 
 def test_a_gap_or_a_repetition_is_refused() -> None:
@@ -185,6 +245,7 @@ def test_a_gap_or_a_repetition_is_refused() -> None:
     backup.receive(first)
     with pytest.raises(FramingError, match="batch starts at 1, expected 3"):
         backup.receive(first)
+    assert backup.log.index == 2
 
 
 def test_a_batch_of_an_epoch_that_has_not_begun_here_is_refused() -> None:
@@ -202,6 +263,7 @@ def test_a_batch_of_an_older_epoch_is_history() -> None:
     backup.receive(Leader(B, epoch=2).hello())
     old.publish(b"from before")
     backup.receive(old.batch())
+    backup.receive(old.commit())
     assert bodies(backup) == [b"from before"]
     assert backup.log.epoch == 2
 
@@ -209,7 +271,8 @@ def test_a_batch_of_an_older_epoch_is_history() -> None:
 def test_data_before_hello_is_refused() -> None:
     backup, leader = new_backup(), Leader()
     leader.publish(b"x")
-    for data in (leader.batch(), encode_snapshot_end(1), members(Status.READY), b"", b"\x09"):
+    _, chunk, messages = leader.snapshot()
+    for data in (leader.batch(), chunk, messages, members(Status.READY), leader.commit(), b""):
         with pytest.raises(FramingError, match="before hello"):
             backup.receive(data)
     assert backup.role.status is Status.JOINING
@@ -222,42 +285,144 @@ def test_an_unknown_message_is_refused() -> None:
         backup.receive(b"\x09")
 
 
+def test_a_hello_that_cannot_be_read_does_no_harm() -> None:
+    leader = Leader()
+    backup = following(leader)
+    backup.receive(members(Status.READY))
+    hello = bytearray(leader.hello())
+    hello[1] = 99
+    with pytest.raises(Refusal, match="format 99, this broker speaks"):
+        backup.receive(bytes(hello))
+    assert backup.role.status is Status.READY
+    with pytest.raises(Refusal, match="a history without an epoch"):
+        backup.receive(encode_hello(Hello(RESUME, 0, 0, [])))
+    assert backup.whole
+
+
 def test_a_hello_that_goes_on_elsewhere_is_refused() -> None:
-    with pytest.raises(FramingError, match="resumes after 5, we are at 0"):
+    with pytest.raises(FramingError, match="goes on after 5"):
         new_backup().receive(Leader().hello(index=5))
+    with pytest.raises(FramingError, match="mode 2"):
+        new_backup().receive(Leader().hello(mode=REFILL))
+
+
+def test_what_the_next_primary_never_had_is_taken_back() -> None:
+    leader = Leader()
+    backup = following(leader)
+    backup.receive(members(Status.READY))
+    for body in (b"one", b"two", b"three"):
+        leader.publish(body)
+        backup.receive(leader.batch())
+    backup.receive(encode_commit(2))
+    heir = Leader(B, epoch=2, begin=3)
+    heir.history.insert(1, Epoch(1, A, 0))
+    assert not backup.receive(heir.hello())
+    assert backup.role.status is Status.READY
+    assert (backup.log.index, backup.log.epoch) == (3, 2)
+    heir.epoch, heir.index = 2, 3
+    heir.broker.declare_queue("r", ACTOR)
+    heir.broker.journal[0].number = 2  # type: ignore[attr-defined]
+    backup.receive(heir.batch())
+    backup.receive(heir.commit())
+    assert bodies(backup) == [b"one", b"two"]
+    assert "r" in backup.broker.queues
+
+
+def test_what_was_applied_cannot_be_taken_back() -> None:
+    leader = Leader()
+    backup = following(leader)
+    leader.publish(b"one")
+    backup.receive(leader.batch())
+    backup.receive(leader.commit())
+    with pytest.raises(FramingError, match=r"goes on after 1 .*we are at 2 and cannot go back"):
+        backup.receive(Leader(B, epoch=2, begin=1).hello())
 
 
 def test_a_snapshot_replaces_everything() -> None:
-    backup, old, leader = new_backup(), Leader(), Leader(B, epoch=2)
-    backup.receive(old.hello())
+    old, leader = Leader(), Leader(B, epoch=2)
+    backup = following(old)
     old.publish(b"old")
     backup.receive(old.batch())
+    backup.receive(old.commit())
     backup.receive(members(Status.READY))
     leader.publish(b"new")
     leader.index = 40
-    hello, chunk, end = leader.snapshot()
+    hello, chunk, messages = leader.snapshot()
     assert backup.receive(hello)
     assert backup.role.status is Status.CATCHUP
     assert not backup.position().whole
     assert backup.broker.queues_by_number == {}
-    with pytest.raises(FramingError, match="batch starts at 1, expected 1"):
-        backup.receive(RecordWriter().encode_batch(2, 1, []))
+    with pytest.raises(FramingError, match="batch starts at 41, expected 41"):
+        backup.receive(batch_head(2, 41, 0, 0))
+    with pytest.raises(FramingError, match="old messages as of 40, we are at 40"):
+        backup.receive(messages)
     backup.receive(chunk)
+    at = backup.position()
+    assert (at.index, at.whole, at.filled_queue, at.filled_position) == (40, False, 0, 0)
+    with pytest.raises(FramingError, match="configuration in the middle"):
+        backup.receive(chunk)
     backup.receive(members(Status.READY))
     assert backup.role.status is Status.CATCHUP, "not whole yet"
-    backup.receive(end)
+    backup.receive(messages)
     assert bodies(backup) == [b"new"]
     at = backup.position()
-    assert (at.epoch, at.owner, at.index, at.whole) == (2, B, 40, True)
+    assert (at.epoch, at.owner, at.index, at.floor, at.whole) == (2, B, 40, 40, True)
 
 
-def test_a_broken_snapshot_cannot_be_resumed() -> None:
+def test_batches_are_applied_at_once_while_old_messages_are_missing() -> None:
+    backup, leader = new_backup(), Leader()
+    leader.publish(b"old")
+    hello, chunk, messages = leader.snapshot()
+    backup.receive(hello)
+    backup.receive(chunk)
+    leader.publish(b"new")
+    backup.receive(leader.batch())
+    assert bodies(backup) == [b"new"]
+    assert backup.floor == 1
+    with pytest.raises(FramingError, match="old messages as of 0, we are at 1"):
+        backup.receive(messages)
+    catch_up = CatchUp(leader.broker, 0)
+    backup.receive(catch_up.next_messages(leader.broker, RecordWriter(), 1))
+    assert bodies(backup) == [b"old", b"new"]
+    assert backup.whole
+    assert (backup.messages_done, backup.messages_total) == (2, 2)
+
+
+def test_filling_goes_on_after_a_cut() -> None:
+    backup, leader = new_backup(), Leader()
+    leader.publish(b"old")
+    hello, chunk, _ = leader.snapshot()
+    backup.receive(hello)
+    backup.receive(chunk)
+    backup.link_lost()
+    assert not backup.following
+    with pytest.raises(FramingError, match="goes on"):
+        backup.receive(leader.hello())
+    backup.receive(leader.hello(mode=REFILL))
+    assert backup.following
+    catch_up = CatchUp(leader.broker, 0)
+    backup.receive(catch_up.next_messages(leader.broker, RecordWriter(), 0))
+    assert bodies(backup) == [b"old"]
+
+
+def test_a_snapshot_cut_before_the_first_message_cannot_be_resumed() -> None:
     backup, leader = new_backup(), Leader()
     backup.receive(leader.snapshot()[0])
     backup.link_lost()
-    assert not backup.following
-    with pytest.raises(FramingError, match="resumes"):
-        backup.receive(leader.hello())
+    for mode in (RESUME, REFILL):
+        with pytest.raises(FramingError, match="goes on"):
+            backup.receive(leader.hello(mode=mode))
+
+
+def test_it_says_when_it_last_came_forward() -> None:
+    backup, leader = new_backup(), Leader()
+    backup.now = 7.0
+    backup.receive(leader.hello())
+    assert (backup.began_at, backup.moved_at, backup.end_index) == (7.0, 7.0, 0)
+    backup.now = 9.0
+    leader.publish(b"x")
+    backup.receive(leader.batch())
+    assert (backup.began_at, backup.moved_at) == (7.0, 9.0)
 
 
 def test_only_the_primary_says_who_is_ready() -> None:
@@ -274,6 +439,7 @@ def test_only_the_primary_says_who_is_ready() -> None:
     backup.receive(members(Status.CATCHUP))
     assert backup.role.status is Status.CATCHUP
     assert [info.system_id for info in backup.membership.members.values()] == [A, ME]
+    assert backup.membership.version == 5
 
 
 def test_what_could_not_be_applied_takes_a_backup_out_of_sync() -> None:
@@ -295,8 +461,9 @@ def test_the_follower_of_a_history_refuses_another_of_the_same_epoch() -> None:
     backup.receive(leader.hello())
     leader.publish(b"kept")
     backup.receive(leader.batch())
+    backup.receive(leader.commit())
     with pytest.raises(Refusal, match=f"epoch 1 of {B} is not newer than epoch 1 of {A}"):
-        backup.receive(Leader(owner=B).hello(resume=False))
+        backup.receive(Leader(owner=B).hello(mode=SNAPSHOT))
     assert bodies(backup) == [b"kept"]
 
 
@@ -305,6 +472,7 @@ def test_a_lost_link_changes_neither_status_nor_data() -> None:
     backup.receive(leader.hello())
     leader.publish(b"x")
     backup.receive(leader.batch())
+    backup.receive(leader.commit())
     backup.receive(members(Status.READY))
     backup.link_lost()
     assert backup.role.status is Status.READY

@@ -13,6 +13,7 @@ from tanist.wire.amqp010.codec import decode_list, encode_list
 
 A = UUID(int=1)
 B = UUID(int=2)
+C = UUID(int=3)
 
 
 def test_a_map_survives_the_wire() -> None:
@@ -50,9 +51,9 @@ def test_put_get_remove_and_who_is_ready() -> None:
     membership = Membership()
     membership.put(BrokerInfo(A, Status.ACTIVE))
     membership.put(BrokerInfo(B, Status.CATCHUP))
-    assert membership.ready_ids() == []
+    assert membership.in_sync() == [A]
     membership.put(BrokerInfo(B, Status.READY))
-    assert membership.ready_ids() == [B]
+    assert membership.in_sync() == [A, B]
     membership.remove(A)
     membership.remove(A)
     assert membership.get(A) is None
@@ -63,7 +64,18 @@ def test_replace_takes_the_whole_list_or_nothing() -> None:
     membership = Membership()
     membership.put(BrokerInfo(A, Status.ACTIVE))
     with pytest.raises(FramingError):
-        membership.replace([BrokerInfo(B, Status.READY).to_map(), "nonsense"])
-    assert list(membership.members) == [A]
-    membership.replace([BrokerInfo(B, Status.READY).to_map()])
-    assert list(membership.members) == [B]
+        membership.replace(3, [BrokerInfo(B, Status.READY).to_map(), "nonsense"])
+    assert (list(membership.members), membership.version) == ([A], 0)
+    membership.replace(3, [BrokerInfo(B, Status.READY).to_map()])
+    assert (list(membership.members), membership.version) == ([B], 3)
+
+
+def test_a_new_primary_is_first_and_keeps_whom_it_waits_for() -> None:
+    membership = Membership()
+    for who in (A, B, C):
+        membership.put(BrokerInfo(who, Status.READY))
+    membership.begin(BrokerInfo(B, Status.RECOVERING), [C])
+    assert [(i.system_id, i.status) for i in membership.members.values()] == [
+        (B, Status.RECOVERING),
+        (C, Status.READY),
+    ]

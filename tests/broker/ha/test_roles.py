@@ -30,6 +30,7 @@ def test_there_is_no_way_back_from_primary() -> None:
 
 def test_a_backup_in_catchup_cannot_be_promoted() -> None:
     assert (Status.CATCHUP, Trigger.PROMOTED) not in TRANSITIONS
+    assert TRANSITIONS[Status.CATCHUP, Trigger.FORCED] is Status.RECOVERING
 
 
 def test_numbers_and_names_are_the_originals() -> None:

@@ -29,8 +29,11 @@ class Operations(HaOperations):
     def ha_members(self) -> list[Value]:
         return ["member"]
 
-    def ha_promote(self) -> None:
-        self.calls.append(("promote", ""))
+    def ha_details(self) -> dict[str, Value]:
+        return {"epoch": 7}
+
+    def ha_promote(self, force: bool) -> None:
+        self.calls.append(("promote", "by force" if force else ""))
 
     def ha_set_brokers_url(self, url: str) -> None:
         self.calls.append(("brokers", url))
@@ -51,6 +54,7 @@ def test_all_properties_are_there() -> None:
         "replicateDefault": "all",
         "members": ["member"],
         "systemId": UUID(int=3),
+        "epoch": 7,
     }
 
 
@@ -62,6 +66,9 @@ def test_methods_reach_the_node() -> None:
     assert ha_broker.invoke("setBrokersUrl", {"url": b"x"}) == {}
     assert ha_broker.invoke("setPublicUrl", {"url": "y"}) == {}
     assert operations.calls == [("promote", ""), ("brokers", "x"), ("public", "y")]
+    ha_broker.invoke("promote", {"force": True})
+    ha_broker.invoke("promote", {"force": 1})
+    assert operations.calls[3:] == [("promote", "by force"), ("promote", "")]
 
 
 def test_replicating_a_single_queue_says_that_it_cannot() -> None:
@@ -77,7 +84,8 @@ def test_replicating_a_single_queue_says_that_it_cannot() -> None:
         lambda o: o.ha_brokers_url(),
         lambda o: o.ha_public_url(),
         lambda o: o.ha_members(),
-        lambda o: o.ha_promote(),
+        lambda o: o.ha_details(),
+        lambda o: o.ha_promote(False),
         lambda o: o.ha_set_brokers_url(""),
         lambda o: o.ha_set_public_url(""),
     ],

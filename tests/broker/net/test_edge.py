@@ -12,8 +12,17 @@ from twisted.python.failure import Failure
 
 from tanist.net.edge import STOP_GRACE_S, Edge
 from tanist.net.protocol import WRITE_MAX_BYTES, ConnectionLimits
-from tanist.node.inputs import Connected, Disconnected, LinkUp, Received, Started, Tick, Writable
-from tanist.node.outputs import Arm, Close, Connect, Log, Send, Stop
+from tanist.node.inputs import (
+    Answered,
+    Connected,
+    Disconnected,
+    LinkUp,
+    Received,
+    Started,
+    Tick,
+    Writable,
+)
+from tanist.node.outputs import Arm, Close, Connect, Consult, Log, Send, Stop
 
 HEADER = b"AMQP\1\1\0\x0a"
 
@@ -45,6 +54,20 @@ class Wire(StringTransport):
         self.aborting = True
 
 
+class ScriptedCommands:
+    """Notes what is run; the test answers."""
+
+    def __init__(self) -> None:
+        self.runs = []
+        self.killed = 0
+
+    def run(self, arguments, document, timeout_s, answered):
+        self.runs.append((arguments, document, timeout_s, answered))
+
+    def kill_all(self):
+        self.killed += 1
+
+
 class World:
     """An edge on a clock."""
 
@@ -56,6 +79,7 @@ class World:
         self.codes = []
         self.attempt = None
         self.asked = []
+        self.commands = ScriptedCommands()
         self.edge = Edge(
             self.node,
             self.reactor,
@@ -63,6 +87,7 @@ class World:
             self.reactor.seconds,
             lambda level, category, text: self.lines.append((level, category, text)),
             ConnectionLimits(),
+            self.commands,
             self.codes.append,
         )
 
@@ -323,3 +348,23 @@ def test_closing_a_link_that_is_being_made():
     world.edge.feed(Tick(0.0))
     assert len(cancelled) == 1
     assert world.kinds == [Tick, Tick, Disconnected]
+
+
+def test_a_question_is_put_to_the_command_and_its_answer_is_an_input():
+    world = World()
+    world.node.react = lambda event: (
+        [Consult(7, ["shrink", "3"], "{}", 5.0)] if isinstance(event, Started) else []
+    )
+    world.edge.start(0.0)
+    ((arguments, document, timeout_s, answered),) = world.commands.runs
+    assert (arguments, document, timeout_s) == (["shrink", "3"], "{}", 5.0)
+    answered(1, "no")
+    last = world.node.inputs[-1]
+    assert isinstance(last, Answered)
+    assert (last.request, last.code, last.text, last.now) == (7, 1, "no", 100.0)
+
+
+def test_a_command_does_not_keep_a_broker_that_ends():
+    world = World()
+    world.edge.shutdown(0)
+    assert world.commands.killed == 1

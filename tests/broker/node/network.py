@@ -16,6 +16,7 @@ from tanist.management.schema import HA_BROKER
 from tanist.node.config import NodeConfig
 from tanist.node.gate import Gate
 from tanist.node.inputs import (
+    Answered,
     Connected,
     Disconnected,
     Input,
@@ -27,7 +28,7 @@ from tanist.node.inputs import (
     Writable,
 )
 from tanist.node.node import Node
-from tanist.node.outputs import Arm, Close, Connect, Log, Output, Send, Stop
+from tanist.node.outputs import Arm, Close, Connect, Consult, Log, Output, Send, Stop
 from tanist.wire.amqp010.codec import decode_list, decode_map, encode_header, encode_map, make
 from tanist.wire.amqp010.connection import Connection, ConnectionSettings
 from tanist.wire.amqp010.events import Opened
@@ -141,6 +142,8 @@ class Host:
         }
         self.fields = {**fields, **config}
         self.starts = 0
+        self.command: Callable[[Consult], tuple[int, str] | None] = lambda consult: (0, "")
+        """``ha-insync-command``: exit status and text, or None for no answer (yet)."""
         network.hosts[name] = self
         self.start()
 
@@ -216,6 +219,13 @@ class Host:
         """SIGSTOP: connections stay, nothing is read."""
         self.frozen = True
 
+    def cut_off(self) -> None:
+        """Its connections break, and what it had not read is lost with them."""
+        self._missed.clear()
+        for conn, wire in list(self.wires.items()):
+            wire.open = False
+            self.wire_gone(conn, "connection reset")
+
     def thaw(self) -> None:
         """SIGCONT."""
         self.frozen = False
@@ -277,6 +287,8 @@ class Host:
                 wire.cut("closed")
         elif isinstance(output, Connect):
             self._connect(output)
+        elif isinstance(output, Consult):
+            self._consult(output)
         elif isinstance(output, Arm):
             self.armed_at = output.at
         elif isinstance(output, Log):
@@ -284,6 +296,16 @@ class Host:
         elif isinstance(output, Stop):
             self.stop_reasons.append(output.reason)
             self.kill()
+
+    def _consult(self, output: Consult) -> None:
+        answer = self.command(output)
+        if answer is not None:
+            code, text = answer
+            self.network.later(lambda: self.answer(output, code, text))
+
+    def answer(self, question: Consult, code: int, text: str = "") -> None:
+        """``ha-insync-command`` ends so."""
+        self.take(lambda: Answered(self.network.now, question.request, code, text))
 
     def _connect(self, output: Connect) -> None:
         network, conn = self.network, output.conn

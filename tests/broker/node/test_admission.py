@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from tanist.ha.messages import REPLICATION_SOURCE
 from tanist.node.admission import Admission, Kind, ServerConnection
 from tanist.node.outbox import Outbox
 from tanist.node.outputs import Close, Send
@@ -150,16 +149,13 @@ def test_with_passwords_only_ha_username_is_a_backup(ha_username: str) -> None:
     login = {"ha_username": ha_username, "ha_password": "secret", "ha_mechanism": "PLAIN"}
     words = "guest:guest\nha:secret\n"
     _, (a,) = cluster("a", auth=True, passwords=words, **login)
-    a.node.cluster.ha_promote()
+    a.node.cluster.ha_promote(False)
     properties: dict[str, Value] = {"qpid.ha-backup": broker_info(STRANGER)}
     pretender = Guest(a, username="guest", password="guest", properties=properties)
-    kinds = {conn.peer: conn.kind for conn in a.node._connections.values()}
-    assert kinds[f"client:{pretender.wire.accepted}"] is Kind.CLIENT
-    assert any("user guest is not ha-username, so no backup" in line for line in a.log)
-    session = pretender.session()
-    session.do("message.subscribe", queue=REPLICATION_SOURCE, destination="d")
-    assert session.exception is not None
-    assert session.exception.number("error_code") == 404
+    text = "user guest@QPID may not be a backup: it is not the ha-username of the primary"
+    assert closed_text(pretender) == text
+    assert pretender.dropped
+    assert [line for line in a.log if text in line] == [f"client:{pretender.wire.accepted}: {text}"]
     backup = Guest(a, username="ha", password="secret", properties=properties)
     kinds = {conn.peer: conn.kind for conn in a.node._connections.values()}
     assert kinds[f"client:{backup.wire.accepted}"] is Kind.BACKUP

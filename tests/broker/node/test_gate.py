@@ -102,7 +102,7 @@ def test_a_stopped_backup_holds_confirmations_until_its_link_is_given_up() -> No
     sent = client.publish("q", b"held")
     network.advance(1.0)
     assert sent not in client.completed
-    assert b.bodies("q") == [b"held"]
+    assert b.node.cluster.log.index == a.node.cluster.log.index, "the other one has it"
     network.advance(2.0)
     assert sent in client.completed, "twice the heartbeat of silence"
     assert a.members() == {1: 4, 2: 2}
@@ -125,7 +125,7 @@ def test_after_a_backup_was_lost_the_others_know_before_anything_is_confirmed() 
     client.do("queue.declare", queue="q")
     c.freeze()
     sent = client.publish("q", b"held")
-    assert b.bodies("q") == [b"held"]
+    assert b.node.cluster.log.index == a.node.cluster.log.index
     b.freeze()
     c.kill()
     network.advance(VERIFY_MAX_S + 5.0)
@@ -142,7 +142,7 @@ def test_a_heir_confirms_nothing_that_its_expected_backups_may_lack() -> None:
     client = Guest(a).session()
     c.freeze()
     declared = client.do("queue.declare", queue="q")
-    assert "q" in b.node.broker.queues
+    assert b.node.cluster.log.index == 1
     a.kill()
     network.run()
     assert declared not in client.completed

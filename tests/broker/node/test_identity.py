@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from tanist.ha.messages import (
+from tanist.ha.roles import Status
+from tanist.ha.standing import (
     CONFIRMED_PROPERTY,
     EPOCH_PROPERTY,
     STATUS_PROPERTY,
     SYSTEM_ID_PROPERTY,
+    PeerStatus,
 )
-from tanist.ha.roles import Status
 from tanist.ha.url import parse_url
 from tanist.node.config import NodeConfig
 from tanist.node.identity import (
@@ -39,7 +40,8 @@ def test_uuids_differ_by_count_and_by_boot_and_repeat_for_the_same_boot() -> Non
 
 
 def test_a_member_of_a_cluster_says_who_it_is_before_login() -> None:
-    properties = server_properties(config(ha_cluster=True), Status.ACTIVE, 3, 17)
+    standing = PeerStatus(SYSTEM_ID, Status.ACTIVE, 3, UUID(int=8), confirmed=17)
+    properties = server_properties(config(ha_cluster=True), standing)
     assert properties[SYSTEM_ID_PROPERTY] == SYSTEM_ID
     assert properties[STATUS_PROPERTY] == 4
     assert properties[CONFIRMED_PROPERTY] == 17
@@ -47,7 +49,7 @@ def test_a_member_of_a_cluster_says_who_it_is_before_login() -> None:
 
 
 def test_a_broker_without_a_cluster_does_not() -> None:
-    properties = server_properties(config(federation_tag="here"), Status.STANDALONE, 0, 0)
+    properties = server_properties(config(federation_tag="here"), None)
     assert SYSTEM_ID_PROPERTY not in properties
     assert properties["qpid.federation_tag"] == "here"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tanist.node.inputs import (
+    Answered,
     Connected,
     Disconnected,
     Input,
@@ -25,6 +26,7 @@ CASES = [
     (Received(1.5, 7, b"data"), {"conn": 7, "data": b"data"}),
     (Writable(1.5, 7, False), {"conn": 7, "writable": False}),
     (Disconnected(1.5, 7, "why"), {"conn": 7, "reason": "why"}),
+    (Answered(1.5, 3, 1, "no"), {"request": 3, "code": 1, "text": "no"}),
     (Tick(1.5), {}),
 ]
 

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from tanist.ha.messages import Hello, encode_hello, replication_head
+from tanist.ha.log import NO_OWNER, Epoch
+from tanist.ha.messages import RESUME, Hello, encode_hello, replication_head
 from tanist.ha.roles import Status
 from tanist.node.inputs import Disconnected, LinkUp, Received
-from tanist.node.links import VERIFY_MAX_S, read_peer_status
+from tanist.node.links import SURVEY_EVERY_S, VERIFY_MAX_S
 from tanist.node.outputs import Close, Connect, Send
 from tanist.wire.amqp010.connection import Connection, ConnectionSettings
 from tanist.wire.amqp010.events import Attached, Command, Event, Opening, SaslStart
@@ -27,6 +28,7 @@ def member(system_id: UUID = OTHER, status: int = 4, epoch: int = 1) -> dict[str
         "qpid.ha-system-id": system_id,
         "qpid.ha-status": uint32(status),
         "qpid.ha-epoch": uint64(epoch),
+        "qpid.ha-owner": system_id,
     }
 
 
@@ -111,8 +113,11 @@ class Answerer:
         self.pump()
 
 
-def hello(epoch: int = 1, owner: UUID = OTHER, resume: bool = True, index: int = 0) -> bytes:
-    return encode_hello(Hello(epoch, owner, 0, resume, index))
+def hello(epoch: int = 1, owner: UUID = OTHER, index: int = 0) -> bytes:
+    history = (
+        [Epoch(epoch, owner, 0)] if not epoch else [Epoch(0, NO_OWNER, 0), Epoch(epoch, owner, 0)]
+    )
+    return encode_hello(Hello(RESUME, index, index, history))
 
 
 # -- status checks and passes --------------------------------------------------------------
@@ -123,7 +128,7 @@ def test_at_the_start_every_member_is_checked_and_the_first_is_dialled() -> None
     dials = lone.dials()
     assert [(dial.host, dial.port) for dial in dials] == [("p1", 5672), ("p2", 5672), ("p1", 5672)]
     assert [dial.conn for dial in dials] == [-1, -2, -3]
-    assert lone.host.node.cluster.undecided
+    assert lone.host.node.cluster.backup.unchecked
 
 
 def test_a_check_ends_when_the_peer_has_said_who_it_is() -> None:
@@ -131,9 +136,9 @@ def test_a_check_ends_when_the_peer_has_said_who_it_is() -> None:
     first, second, _ = lone.dials()
     lone.answer(first, member(status=int(Status.JOINING)))
     assert lone.closed(first)
-    assert lone.host.node.cluster.undecided
+    assert lone.host.node.cluster.backup.unchecked
     lone.fail(second)
-    assert not lone.host.node.cluster.undecided
+    assert not lone.host.node.cluster.backup.unchecked
     assert not lone.host.node.cluster.backup.saw_active_member
 
 
@@ -153,14 +158,14 @@ def test_a_check_of_a_primary_ends_too() -> None:
 
 
 def test_a_pass_has_no_pauses_and_after_it_is_one() -> None:
-    lone = Lone(link_maintenance_interval_s=7.0)
+    lone = Lone(link_maintenance_interval_s=3.0)
     *_, link = lone.dials()
     lone.fail(link)
     lone.network.run()
     (second,) = lone.dials()
     assert second.host == "p2"
     lone.fail(second)
-    lone.network.advance(6.9)
+    lone.network.advance(2.9)
     assert [dial.host for dial in lone.dials()] == []
     lone.network.advance(0.2)
     assert [dial.host for dial in lone.dials()] == ["p1"]
@@ -336,6 +341,34 @@ def test_a_close_by_the_primary_ends_the_link() -> None:
     answerer.pump()
     assert lone.closed(link)
     assert "No link to tcp:p1:5672: go away" in lone.debug()
+    assert lone.host.stop_reasons == []
+
+
+class Porter(Answerer):
+    """A primary that does not let us in."""
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, SaslStart):
+            self.connection.close(320, "Authentication failed")
+
+
+def test_a_primary_that_refuses_who_we_are_ends_the_broker_with_one_line() -> None:
+    lone = Lone(ha_username="ha", ha_password="wrong")
+    *_, link = lone.dials()
+    Porter(lone, link, member())
+    assert lone.host.stop_reasons == [
+        "Shutting down: the primary tcp:p1:5672 refuses our link as user ha: Authentication failed."
+        " Check ha-username, ha-password and ha-mechanism on both brokers"
+    ]
+
+
+def test_a_primary_that_offers_nothing_we_may_use_ends_the_broker_too() -> None:
+    lone = Lone(ha_mechanism="EXTERNAL")
+    *_, link = lone.dials()
+    lone.answer(link, member())
+    (reason,) = lone.host.stop_reasons
+    assert "refuses our link as user anonymous: the server offers" in reason
+    assert "not EXTERNAL" in reason
 
 
 def test_an_impossible_status_stops_the_broker_with_one_line() -> None:
@@ -376,8 +409,30 @@ def test_a_promoted_broker_asks_around_once_and_follows_nobody() -> None:
     asked = [output.host for output in b.outputs if isinstance(output, Connect)][-1:]
     assert asked == ["a"]
     b.outputs.clear()
-    network.advance(5.0)
+    network.advance(2.0)
     assert not [output for output in b.outputs if isinstance(output, Connect)]
+
+
+def test_every_member_looks_at_all_others_every_now_and_then() -> None:
+    network, hosts = running("a", "b", "c")
+    for host in hosts:
+        host.outputs.clear()
+    network.advance(2 * SURVEY_EVERY_S)
+    for host in hosts:
+        dialled = [output.host for output in host.outputs if isinstance(output, Connect)]
+        others = [name for name in "abc" if name != host.name]
+        assert sorted(dialled) == sorted(others * 2)
+        assert set(host.node.cluster.outlook.seen) == {f"tcp:{name}:5672" for name in others}
+
+
+def test_a_member_that_does_not_answer_is_looked_at_once_at_a_time() -> None:
+    network, (a, _b) = running("a", "b", link_heartbeat_interval_s=60.0)
+    network.black_holes.add("b")
+    a.outputs.clear()
+    network.advance(3 * SURVEY_EVERY_S)
+    dialled = [output for output in a.outputs if isinstance(output, Connect)]
+    assert len(dialled) == 2, "the first look takes eight seconds"
+    assert a.node.cluster.outlook.seen == {}
 
 
 def test_nothing_is_confirmed_while_a_primary_that_lost_a_backup_asks_around() -> None:
@@ -402,7 +457,7 @@ def test_of_two_primaries_of_one_epoch_the_one_that_confirmed_less_stops() -> No
     client = Guest(c).session()
     assert client.do("queue.declare", queue="q") in client.completed
     b.thaw()
-    b.node.cluster.ha_promote()
+    b.node.cluster.ha_promote(False)
     assert b.node.cluster.log.epoch == c.node.cluster.log.epoch
     network.advance(8.0)
     assert len(b.stop_reasons) == 1
@@ -415,24 +470,4 @@ def test_without_members_nobody_is_dialled() -> None:
     lone = Lone(url="")
     lone.network.advance(10.0)
     assert lone.dials() == []
-    assert not lone.host.node.cluster.undecided
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"qpid.ha-system-id": "text"},
-        {"qpid.ha-status": "ready"},
-        {"qpid.ha-status": 6},
-        {"qpid.ha-status": -1},
-        {"qpid.ha-epoch": None},
-    ],
-)
-def test_half_a_member_is_none(changed: dict[str, Value]) -> None:
-    assert read_peer_status({**member(), **changed}) is None
-
-
-def test_a_member_says_who_it_is() -> None:
-    peer = read_peer_status(member(OTHER, 2, 7))
-    assert peer is not None
-    assert (peer.system_id, peer.status, peer.epoch) == (OTHER, Status.READY, 7)
+    assert not lone.host.node.cluster.backup.unchecked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tanist.node.outputs import Arm, Close, Connect, Log, Output, Send, Stop
+from tanist.node.outputs import Arm, Close, Connect, Consult, Log, Output, Send, Stop
 
 CASES = [
     (Send(7, b"data"), {"conn": 7, "data": b"data"}),
@@ -13,6 +13,10 @@ CASES = [
     (
         Connect(-7, "host", 5672, 2.5),
         {"conn": -7, "host": "host", "port": 5672, "timeout_s": 2.5},
+    ),
+    (
+        Consult(3, ["shrink"], "{}", 5.0),
+        {"request": 3, "arguments": ["shrink"], "document": "{}", "timeout_s": 5.0},
     ),
     (Arm(9.5), {"at": 9.5}),
     (Log("info", "HA", "text"), {"level": "info", "category": "HA", "text": "text"}),
