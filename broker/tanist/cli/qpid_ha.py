@@ -2,7 +2,8 @@
 
 The commands, options and exit codes of the original, which resource managers and scripts rely on:
 0 for success, 1 for a failed test of ``status`` and for every error. Beyond it: ``--json``,
-``status --expect primary|backup``, and ``promote`` with or without ``--cluster-manager``.
+``status --expect primary|backup``, progress and hints in ``status --all`` (``ha_report``), and
+``promote`` with or without ``--cluster-manager``, also by force.
 
 The tool connects with the client property ``qpid.ha-admin`` and is therefore let in by backups.
 """
@@ -13,11 +14,14 @@ import argparse
 import json
 import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from tanist.cli import ha_report
+from tanist.cli.ha_report import DETAILS, PRIMARY, Member
 from tanist.cli.qmf_client import ClientOptions, QmfClient, QmfError, object_values
 from tanist.ha.url import DEFAULT_PORT, Url, parse_url
 from tanist.management.codec import text_of
@@ -25,7 +29,6 @@ from tanist.types import BrokerError
 from tanist.wire.amqp010.values import Value
 
 HA_OBJECT: Final = "org.apache.qpid.ha:habroker:ha-broker"
-PRIMARY: Final = ("active", "recovering")
 HELP: Final = ("help", "help-all")
 STATUSES: Final = ("joining", "catchup", "ready", "recovering", "active", "standalone")
 TIMEOUT_S: Final = 10.0
@@ -37,10 +40,14 @@ COMMANDS: Final = """commands:
                 --expect STATUS  print nothing; exit 0 if the status is STATUS, else 1
                                  (primary: active or recovering; backup: any other)
                 --is-primary     print nothing; exit 0 if it is active or recovering, else 1
-                --all            one line for every broker of the cluster
+                --all            one line for every broker of the cluster; without a primary
+                                 it says who has the newest state
   query       print status, id, URLs and replication default (--all: of every broker)
   promote     make the broker the primary. A resource manager does this; by hand, make sure
               that no other broker is primary.
+                --force          although it lacks something, when no better broker is left;
+                                 prints what is lost, then does it
+                --dry-run        with --force: only print
   ping        exit 0 if the broker answers within the timeout
   replicate REMOTE-BROKER QUEUE
               replicate QUEUE of REMOTE-BROKER to this broker
@@ -66,6 +73,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--ssl-key", metavar="FILE", help="TLS is not available yet")
     parser.add_argument("--config", metavar="FILE", help="take address and login from qpidd.conf")
     parser.add_argument("--cluster-manager", action="store_true", help="accepted for promote")
+    parser.add_argument("--force", action="store_true", help="promote although it lacks something")
+    parser.add_argument("--dry-run", action="store_true", help="with --force: only print")
     parser.add_argument("--expect", metavar="STATUS")
     parser.add_argument("--is-primary", action="store_true")
     parser.add_argument("--all", action="store_true", help="every broker of the cluster")
@@ -104,10 +113,15 @@ def read_timeout(text: str) -> float:
 
 
 class Tool:
-    """One run of qpid-ha. ``show`` prints a line; ``program`` is the path it was started as."""
+    """One run of qpid-ha. ``show`` prints a line, ``warn`` one for people beside it; ``program`` is
+    the path it was started as."""
 
     def __init__(
-        self, arguments: argparse.Namespace, show: Callable[[str], None], program: Path
+        self,
+        arguments: argparse.Namespace,
+        show: Callable[[str], None],
+        warn: Callable[[str], None],
+        program: Path,
     ) -> None:
         """Raises: OSError if the configuration cannot be read, BrokerError for a bad address,
         QmfError for what cannot be done.
@@ -116,6 +130,7 @@ class Tool:
             raise QmfError("TLS is not available in this version: leave --ssl-... out")
         self.arguments = arguments
         self.show = show
+        self.warn = warn
         path = Path(arguments.config) if arguments.config else None
         if path is None and not arguments.broker:
             path = installed_config(program)
@@ -175,21 +190,45 @@ class Tool:
         return 0
 
     def _status_all(self) -> int:
-        rows: list[dict[str, str]] = []
+        members = self.members(depths=False)
+        if self.arguments.json:
+            self.show(json.dumps([_row(member) for member in members]))
+            return 0
+        newest = None if ha_report.has_primary(members) else ha_report.newest(members)
+        for member in members:
+            self.show(ha_report.line(member, time.time_ns(), place=newest is not None))
+        for problem in ha_report.problems(members):
+            self.warn(problem)
+        if newest is not None:
+            self.warn(
+                f"no broker is primary; {newest.address} has the newest state ({newest.place}). "
+                f"Promote it: qpid-ha promote -b {newest.address}"
+            )
+        return 0
+
+    def members(self, depths: bool) -> list[Member]:
+        """What every broker of the cluster says; ``depths``: of its replicated queues, too."""
+        found: list[Member] = []
         for url in self.brokers():
             address = f"{url.addresses[0].host}:{url.addresses[0].port}"
             try:
-                status = str(self.ha_broker(url).get("status"))
-                rows.append({"address": address, "status": status})
-                line = f"{address} {status}"
+                values = self.ha_broker(url)
+                found.append(Member(address, values, "", self._depths(url) if depths else {}))
             except QmfError as error:
-                rows.append({"address": address, "status": "error", "error": str(error)})
-                line = f"{address} {error}"
-            if not self.arguments.json:
-                self.show(line)
-        if self.arguments.json:
-            self.show(json.dumps(rows))
-        return 0
+                found.append(Member(address, {}, str(error)))
+        return found
+
+    def _depths(self, url: Url) -> dict[str, int]:
+        """Messages on each replicated queue of a broker."""
+        with QmfClient(url, self.options) as client:
+            queues = [object_values(element) for element in client.query("queue")]
+        found: dict[str, int] = {}
+        for queue in queues:
+            arguments, depth = queue.get("arguments"), queue.get("msgDepth")
+            level = arguments.get("qpid.replicate") if isinstance(arguments, dict) else None
+            if text_of(level) == "all" and isinstance(depth, int):
+                found[text_of(queue.get("name"))] = depth
+        return found
 
     def query(self) -> int:
         """``query``: the properties of one broker or all."""
@@ -216,8 +255,27 @@ class Tool:
 
     def promote(self) -> int:
         """``promote``: make the broker primary."""
-        self._call("promote", {})
+        if not self.arguments.force:
+            self._call("promote", {})
+            return 0
+        self._preview()
+        if not self.arguments.dry_run:
+            self._call("promote", {"force": True})
         return 0
+
+    def _preview(self) -> None:
+        """Print what is lost if this broker is promoted."""
+        own = str(self.ha_broker(self.url).get("systemId"))
+        members = self.members(depths=True)
+        chosen = next((m for m in members if str(m.values.get("systemId")) == own), None)
+        if chosen is None:  # it is not in its own list
+            values = self.ha_broker(self.url)
+            address = f"{self.url.addresses[0].host}:{self.url.addresses[0].port}"
+            chosen = Member(address, values, "", self._depths(self.url))
+        lost = ha_report.losses(chosen, [m for m in members if m is not chosen])
+        self.warn(f"{chosen.address} is {chosen.place}. Promoted now, this is lost:")
+        for text in lost or ["nothing that any broker tells of"]:
+            self.warn(f"  {text}")
 
     def replicate(self) -> int:
         """``replicate REMOTE-BROKER QUEUE``: one queue, without a cluster.
@@ -238,6 +296,18 @@ class Tool:
             client.call(HA_OBJECT, method, arguments)
         if self.arguments.json:
             self.show(json.dumps({"method": method, "ok": True}))
+
+
+def _warn(text: str) -> None:
+    print(f"qpid-ha: {text}", file=sys.stderr)
+
+
+def _row(member: Member) -> dict[str, object]:
+    """A broker in the JSON of ``status --all``."""
+    row: dict[str, object] = {"address": member.address, "status": member.status}
+    if member.error:
+        row["error"] = member.error
+    return row | {name: _plain(member.values[name]) for name in DETAILS if name in member.values}
 
 
 def _plain(value: Value) -> object:
@@ -281,7 +351,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"qpid-ha: {arguments.command} takes {wanted} arguments", file=sys.stderr)
         return 1
     try:
-        return _COMMANDS[arguments.command](Tool(arguments, print, Path(sys.argv[0])))
+        return _COMMANDS[arguments.command](Tool(arguments, print, _warn, Path(sys.argv[0])))
     except (QmfError, BrokerError, OSError) as error:
         print(f"qpid-ha: {error}", file=sys.stderr)
         return 1

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import ANY
 from uuid import UUID
 
 import pytest
 
 from tanist.cli import qpid_ha
-from tanist.cli.qmf_client import QmfError
+from tanist.cli.ha_report import DETAILS
+from tanist.cli.qmf_client import QmfClient, QmfError
+from tanist.ha.log import NO_OWNER, Epoch
+from tanist.ha.roles import Status
 from tanist.management.agent import ManagedObject
 from tanist.management.schema import HA_BROKER
 from tanist.wire.amqp010.values import Value
@@ -94,10 +98,11 @@ def test_status_of_all(run) -> None:
         assert lines[2].startswith(f"{gone} cannot connect to {gone}")
         status, out, _ = run("status", "--all", "--json", "-b", one.address)
         rows = json.loads(out)
-        assert rows[:2] == [
-            {"address": one.address, "status": "joining"},
-            {"address": two.address, "status": "active"},
+        assert [(row["address"], row["status"]) for row in rows[:2]] == [
+            (one.address, "joining"),
+            (two.address, "active"),
         ]
+        assert [(row["epoch"], row["index"]) for row in rows[:2]] == [(0, 0), (1, 0)]
         assert (rows[2]["address"], rows[2]["status"]) == (gone, "error")
         assert "cannot connect" in rows[2]["error"]
 
@@ -128,7 +133,20 @@ def test_query(broker: LoopbackBroker, run) -> None:
 
 def test_query_as_json(broker: LoopbackBroker, run) -> None:
     _, out, _ = run("query", "--json", "-b", broker.address)
-    assert json.loads(out) == {
+    found = json.loads(out)
+    assert {name: found.pop(name) for name in DETAILS} == {
+        "epoch": 0,
+        "index": 0,
+        "messages": 0,
+        "inSync": [],
+        "statusSince": ANY,
+        "stuckSince": 0,
+        "reason": "no link to a primary",
+        "catchUp": {},
+        "backups": [],
+        "problems": [],
+    }
+    assert found == {
         "address": broker.address,
         "name": "ha-broker",
         "status": "joining",
@@ -159,6 +177,93 @@ def test_the_login_is_used_for_all(run) -> None:
         one.node.cluster.ha_set_brokers_url(cluster_url(one, two))
         status, out, _ = run("status", "--all", "-b", f"guest/secret@{one.address}")
         assert (status, out) == (0, f"{one.address} joining\n{two.address} joining\n")
+
+
+# -- a cluster without a primary -----------------------------------------------------------
+
+
+@pytest.fixture(name="leaderless")
+def two_brokers_that_lost_their_primary():
+    """The second one has more; nobody serves."""
+    with LoopbackBroker(1) as one, LoopbackBroker(2) as two:
+        url = cluster_url(one, two)
+        for broker, index in ((one, 5), (two, 9)):
+            cluster = broker.node.cluster
+            cluster.ha_set_brokers_url(url)
+            cluster.log.follow([Epoch(0, NO_OWNER, 0), Epoch(3, NO_OWNER, 0)])
+            cluster.log.restart(index)
+            cluster.role.status = Status.CATCHUP
+        yield one, two
+
+
+def test_without_a_primary_status_says_who_has_the_newest_state(leaderless, run) -> None:
+    one, two = leaderless
+    status, out, err = run("status", "--all", "-b", one.address)
+    assert status == 0
+    first, second = out.splitlines()
+    assert first.startswith(f"{one.address} catchup (epoch 3, index 5, 0 messages; ")
+    assert second.startswith(f"{two.address} catchup (epoch 3, index 9, 0 messages; ")
+    assert err == (
+        f"qpid-ha: no broker is primary; {two.address} has the newest state (catchup, epoch 3, "
+        f"index 9, 0 messages). Promote it: qpid-ha promote -b {two.address}\n"
+    )
+
+
+def test_force_prints_what_is_lost_before_it_does_it(leaderless, run) -> None:
+    one, two = leaderless
+    status, _, err = run("promote", "-b", one.address)
+    assert (status, err) == (1, "qpid-ha: Still catching up, cannot be promoted.\n")
+    status, out, err = run("promote", "--force", "--dry-run", "-b", one.address)
+    assert (status, out) == (0, "")
+    lines = err.splitlines()
+    assert lines[0] == (
+        f"qpid-ha: {one.address} is catchup, epoch 3, index 5, 0 messages. Promoted now, this is "
+        "lost:"
+    )
+    assert (
+        f"qpid-ha:   {two.address} (catchup, epoch 3, index 9, 0 messages) has 4 newer records"
+        in (lines)
+    )
+    assert run("status", "-b", one.address)[1] == "catchup\n", "nothing was done"
+    assert run("promote", "--force", "-b", one.address) == (0, "", err)
+    assert run("status", "--is-primary", "-b", one.address)[0] == 0
+
+
+def test_force_on_a_broker_that_is_not_in_its_own_list(run) -> None:
+    with LoopbackBroker(1) as one:
+        status, _, err = run("promote", "--force", "-b", one.address)
+        assert status == 0
+        assert "nothing that any broker tells of" in err
+
+
+def test_the_depths_of_replicated_queues_are_compared(run, monkeypatch) -> None:
+    """What brokers say of their queues, as QMF objects of class queue."""
+
+    def query(client: QmfClient, class_name: str) -> list[dict[str, Value]]:
+        found = genuine(client, class_name)
+        if class_name != "queue":
+            return found
+        depth = 5 if client.broker == one.address else 7
+        rows: list[tuple[object, ...]] = [
+            ("q", "all", depth),
+            ("elsewhere", "none", 99),
+            ("x", None, 9),
+        ]
+        return [
+            {"_values": {"name": name, "arguments": {"qpid.replicate": level}, "msgDepth": count}}
+            for name, level, count in rows
+        ]
+
+    genuine = QmfClient.query
+    monkeypatch.setattr(QmfClient, "query", query)
+    with LoopbackBroker(1) as one, LoopbackBroker(2) as two:
+        one.node.cluster.ha_set_brokers_url(cluster_url(one, two))
+        _, _, err = run("promote", "--force", "--dry-run", "-b", one.address)
+        assert (
+            f"{two.address} (joining, epoch 0, index 0, 0 messages) has messages: 2 more on q"
+            in err
+        )
+        assert "elsewhere" not in err
 
 
 # -- promote, ping, replicate --------------------------------------------------------------
