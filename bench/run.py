@@ -93,11 +93,24 @@ def relay() -> Iterator[int]:
 
 
 @contextmanager
-def brokers(environment: dict[str, str]) -> Iterator[int]:
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Environment variables for the processes that are started meanwhile."""
+    saved = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in saved.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def brokers(variables: dict[str, str]) -> Iterator[int]:
     """Three brokers, the first one promoted; gives the primary's port."""
-    with tempfile.TemporaryDirectory(prefix="tanist-bench-") as folder:
-        saved = {name: os.environ.get(name) for name in environment}
-        os.environ.update(environment)
+    with environment(variables), tempfile.TemporaryDirectory(prefix="tanist-bench-") as folder:
         settings = Settings(
             qpidd=(sys.executable, "-m", "tanist.cli.qpidd"),
             qpid_ha=(sys.executable, "-m", "tanist.cli.qpid_ha"),
@@ -111,11 +124,6 @@ def brokers(environment: dict[str, str]) -> Iterator[int]:
             yield cluster.nodes[0].port
         finally:
             cluster.stop()
-            for name, value in saved.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
 
 def measure_relay(message: bytes, messages: int) -> Figures:
@@ -124,9 +132,9 @@ def measure_relay(message: bytes, messages: int) -> Figures:
         return measure(RelayLoad(port), message, messages)
 
 
-def measure_broker(environment: dict[str, str], messages: int) -> Figures:
+def measure_broker(variables: dict[str, str], messages: int) -> Figures:
     """A cluster of three."""
-    with brokers(environment) as port:
+    with brokers(variables) as port:
         return measure(BrokerLoad(port), message_frames(BODY_OCTETS), messages)
 
 

@@ -166,15 +166,17 @@ class Log:
         """The oldest index that can still be sent from the log."""
         return self.batches[0].first if self.batches else self.index + 1
 
-    def batches_after(self, index: int) -> list[Batch]:
-        """The retained batches after ``index``, oldest first.
+    def batches_after(self, index: int, count_max: int) -> list[Batch]:
+        """The first ``count_max`` retained batches after ``index``, oldest first.
 
         ``index`` must be the end of a batch and not older than ``first_retained - 1``.
         """
-        found: list[Batch] = []
-        for batch in reversed(self.batches):
-            if batch.first <= index:
-                break
-            found.append(batch)
-        found.reverse()
-        return found
+        batches = self.batches
+        low, high = 0, len(batches)
+        while low < high:
+            middle = (low + high) // 2
+            if batches[middle].first <= index:
+                low = middle + 1
+            else:
+                high = middle
+        return [batches[at] for at in range(low, min(low + count_max, len(batches)))]

@@ -47,6 +47,9 @@ CHUNKS_IN_FLIGHT_MAX: Final = 3
 """Steps of catching up that are under way to one backup: it always has something to do, and the
 live traffic never waits behind more than that."""
 
+BATCHES_AT_ONCE: Final = 16
+"""Batches looked up at once for a backup that lags; its window may have room for few."""
+
 WINDOW_BYTES_DEFAULT: Final = 16 * 1024 * 1024
 """Bytes in flight to one backup when ``ha-flow-bytes`` is 0: it must not pin all memory."""
 
@@ -409,10 +412,11 @@ class Primary:
         if peer.sent_index + 1 < self.log.first_retained:
             self._fell_behind(peer)
             return
-        for batch in self.log.batches_after(peer.sent_index):
-            if not self._has_room(peer):
-                break
-            self._send_batch(peer, batch)
+        while peer.sent_index < self.log.index:
+            for batch in self.log.batches_after(peer.sent_index, BATCHES_AT_ONCE):
+                if not self._has_room(peer):
+                    return
+                self._send_batch(peer, batch)
 
     def _fell_behind(self, peer: Peer) -> None:
         """It lagged further than the log reaches back."""

@@ -34,9 +34,11 @@ def test_batches_are_numbered_without_gaps() -> None:
 
 def test_batches_after_an_index() -> None:
     log = filled(3, 1, 5)
-    assert [b.first for b in log.batches_after(0)] == [1, 4, 5]
-    assert [b.first for b in log.batches_after(3)] == [4, 5]
-    assert log.batches_after(9) == []
+    assert [b.first for b in log.batches_after(0, 9)] == [1, 4, 5]
+    assert [b.first for b in log.batches_after(0, 2)] == [1, 4]
+    assert [b.first for b in log.batches_after(3, 9)] == [4, 5]
+    assert [b.first for b in log.batches_after(4, 1)] == [5]
+    assert log.batches_after(9, 9) == []
 
 
 def test_old_batches_are_cut_off_but_never_the_newest() -> None:
