@@ -17,6 +17,7 @@ WHOLE: Final = (*PRIMARY, "ready")
 DETAILS: Final = (
     "epoch",
     "index",
+    "applied",
     "messages",
     "inSync",
     "statusSince",
@@ -59,9 +60,14 @@ class Member:
         words = [self.status]
         if "epoch" in self.values:
             words.append(f"epoch {self.number('epoch')}")
-            words.append(f"index {self.number('index'):,}")
+            words.append(f"index {self.number('index'):,}{self._not_applied()}")
             words.append(f"{self.number('messages'):,} messages")
         return ", ".join(words)
+
+    def _not_applied(self) -> str:
+        """A backup has what it was sent, but shows only what it knows to be confirmed."""
+        index, applied = self.number("index"), self.number("applied")
+        return f" of which {index - applied:,} not applied yet" if applied < index else ""
 
 
 def line(member: Member, now_ns: int, place: bool = False) -> str:

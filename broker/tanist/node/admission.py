@@ -121,7 +121,10 @@ class Admission:
         if outcome.user:
             conn.connection.sasl_accept(outcome.user)
             return
-        self._outbox.log("info", CATEGORY, f"{conn.peer}: {outcome.text}")
+        level, who = "info", conn.peer
+        if BACKUP_PROPERTY in event.client_properties:  # rare, and worth a look
+            level, who = "error", f"{conn.peer}, a broker that wants to be a backup"
+        self._outbox.log(level, CATEGORY, f"{who}: {outcome.text}")
         conn.connection.close(Condition.CONNECTION_FORCED.code, outcome.text)
 
     def _opening(self, conn: ServerConnection, now: float) -> bool:

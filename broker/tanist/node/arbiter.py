@@ -8,13 +8,17 @@ side of a partition it confirms nothing; and who is not in the record is not pro
 The command is run as ``COMMAND ACTION EPOCH PRIMARY-ID IN-SYNC-ID,...`` with the same and more as
 JSON on its standard input. Actions:
 
-* ``promote`` (or ``force-promote``): may PRIMARY-ID become primary in EPOCH with this in-sync set?
-  A number on standard output is used as epoch instead, if it is greater;
-* ``shrink``: may the set be reduced to this one?
-* ``grow``: the set is this one now; more members.
+* ``promote`` (or ``force-promote``): may PRIMARY-ID become primary in EPOCH? It waits for the
+  others of the set: what is recorded now is what was recorded before *and* is in this set. A number
+  on standard output is used as epoch instead, if it is greater;
+* ``grow``: these are in sync, add who is missing;
+* ``shrink``: ``leaving`` must go, may they?
 
 Exit status 0 is yes, 3 is "another broker is primary now" (the asking primary stops), anything else
 is no: a primary asks again a second later. One question is under way at a time.
+
+``recorded`` is what we are sure is recorded; it may be less than what is. A primary never names a
+member that it is not sure of, unless that member is READY.
 """
 
 from __future__ import annotations
@@ -69,7 +73,7 @@ class Arbiter:
         self.question: Question | None = None
         """What was asked last and is not dealt with yet."""
         self.recorded: set[UUID] = set()
-        """The in-sync set, the primary included, as the command recorded it for us."""
+        """Members of the in-sync set that the command recorded for us, ourselves included."""
         self.ask_at = 0.0
         """A primary asks nothing before this time (seconds)."""
 
@@ -87,8 +91,13 @@ class Arbiter:
         in_sync: list[UUID],
         leaving: list[UUID] = NOBODY,
         reason: str = "",
+        status: str = "",
     ) -> None:
-        """Put a question; the answer comes in ``question``. None may be under way."""
+        """Put a question; the answer comes in ``question``. None may be under way.
+
+        ``status``: the asking broker's, by name. One that is ``joining`` has just started: whatever
+        it held before is gone, although its id may be in the record.
+        """
         assert not self.waiting
         self._requests += 1
         self.question = Question(self._requests, action, in_sync, leaving)
@@ -101,6 +110,7 @@ class Arbiter:
             "action": action,
             "epoch": epoch,
             "primary": str(primary),
+            "status": status,
             "inSync": ids,
             "leaving": [str(system_id) for system_id in leaving],
             "reason": reason,
@@ -130,5 +140,6 @@ class Arbiter:
             return None
         self.question = None
         if question.code == YES:
-            self.recorded = set(question.in_sync)
+            promoted = question.action in (PROMOTE, FORCE)
+            self.recorded = set(question.in_sync[:1] if promoted else question.in_sync)
         return question

@@ -8,6 +8,7 @@ member lacks.
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from tanist.ha.log import Log
@@ -17,6 +18,9 @@ from tanist.ha.url import Address
 from tanist.node.arbiter import ASK_AGAIN_S, DEPOSED, GROW, SHRINK, YES, Arbiter, Question
 from tanist.node.links import CATEGORY, Links
 from tanist.node.outbox import Outbox
+
+PRIMARY: Final = "primary"
+"""The status that a primary names: recovering and active are the same to the command."""
 
 
 class InSync:
@@ -58,18 +62,20 @@ class InSync:
         if not arbiter.enabled:
             self._drop(primary, overdue)
         elif arbiter.question is None and primary.now >= arbiter.ask_at:
-            stay = [who for who in self._members(primary) if who not in overdue]
+            stay = [who for who in self._sure_members(primary) if who not in overdue]
             why = "; ".join(f"{who} {primary.absent[who].reason}" for who in overdue)
-            arbiter.ask(SHRINK, self._log.epoch, self._own, self._membership, stay, overdue, why)
+            arbiter.ask(
+                SHRINK, self._log.epoch, self._own, self._membership, stay, overdue, why, PRIMARY
+            )
 
     def grow(self, primary: Primary) -> None:
         """Let the command record new members of the set. Call each step, after ``shrink``."""
         arbiter = self._arbiter
         if not arbiter.enabled or arbiter.question is not None or primary.now < arbiter.ask_at:
             return
-        members = self._members(primary)
+        members = self._sure_members(primary)
         if not set(members) <= arbiter.recorded:
-            arbiter.ask(GROW, self._log.epoch, self._own, self._membership, members)
+            arbiter.ask(GROW, self._log.epoch, self._own, self._membership, members, status=PRIMARY)
 
     def answered(self, primary: Primary) -> str:
         """The command answered; returns why this primary must stop, or an empty text."""
@@ -86,8 +92,17 @@ class InSync:
             self._not_now(question, primary.now)
         return ""
 
-    def _members(self, primary: Primary) -> list[UUID]:
-        return [self._own, *primary.in_sync()]
+    def _sure_members(self, primary: Primary) -> list[UUID]:
+        """Ourselves, who is READY, and the absent that were recorded for us.
+
+        Of a backup of our predecessor that has not come back we do not know whether it was in the
+        record: it may have been dropped without our being told.
+        """
+        absent, recorded = primary.absent, self._arbiter.recorded
+        return [
+            self._own,
+            *(who for who in primary.in_sync() if who not in absent or who in recorded),
+        ]
 
     def _silent_one(self, primary: Primary, absent: list[UUID]) -> str:
         """The address of an absent member that is known not to answer, empty if there is none."""

@@ -20,7 +20,7 @@ from typing import Final
 from uuid import UUID
 
 from tanist.ha.backup import Backup
-from tanist.ha.roles import Status
+from tanist.ha.roles import Status, status_name
 from tanist.ha.standing import PeerStatus
 from tanist.ha.url import Address
 from tanist.node.arbiter import FORCE, PROMOTE, YES, Arbiter
@@ -82,7 +82,8 @@ class Promotion:
             known = self._backup.membership
             in_sync = [own, *(who for who in self.survivors() if who != own)]
             action = FORCE if force else PROMOTE
-            self._arbiter.ask(action, self._next_epoch(), own, known, in_sync)
+            status = status_name(self._backup.role.status)
+            self._arbiter.ask(action, self._next_epoch(), own, known, in_sync, status=status)
         return True
 
     def survivors(self) -> list[UUID]:

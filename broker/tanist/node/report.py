@@ -73,6 +73,7 @@ def details(situation: Situation, clock: Clock) -> dict[str, Value]:
     found: dict[str, Value] = {
         "epoch": uint64(log.epoch),
         "index": uint64(log.index),
+        "applied": uint64(log.index),
         "messages": uint64(situation.messages),
         "inSync": in_sync,
         "statusSince": clock.wall_ns(situation.status_since),
@@ -99,6 +100,7 @@ def _backup(backup: Backup, status: Status, clock: Clock) -> dict[str, Value]:
         reason = "tail of the log" if backup.whole else "old messages"
         stuck_since = clock.stuck_since(backup.moved_at)
     return {
+        "applied": uint64(backup.floor),
         "stuckSince": clock.wall_ns(stuck_since),
         "reason": reason,
         "catchUp": _progress(backup, clock) if status is Status.CATCHUP else {},

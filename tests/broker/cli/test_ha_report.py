@@ -18,6 +18,7 @@ def member(
     name: str, status: str = "ready", epoch: int = 3, index: int = 10, depths=None, **more: Value
 ) -> Member:
     values: dict[str, Value] = {"status": status, "epoch": epoch, "index": index, "messages": 4}
+    values["applied"] = index
     return Member(name, {**values, **more}, "", depths or {})
 
 
@@ -38,6 +39,8 @@ def test_a_broker_that_is_well_has_a_bare_line() -> None:
 def test_a_line_may_say_where_it_stands() -> None:
     assert line(member("n1"), NOW_NS, place=True) == "n1 ready (epoch 3, index 10, 4 messages)"
     assert line(original("n1", "ready"), NOW_NS, place=True) == "n1 ready"
+    behind = line(member("n1", applied=7), NOW_NS, place=True)
+    assert behind == "n1 ready (epoch 3, index 10 of which 3 not applied yet, 4 messages)"
 
 
 def test_progress_and_the_time_to_go() -> None:

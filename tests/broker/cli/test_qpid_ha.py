@@ -137,6 +137,7 @@ def test_query_as_json(broker: LoopbackBroker, run) -> None:
     assert {name: found.pop(name) for name in DETAILS} == {
         "epoch": 0,
         "index": 0,
+        "applied": 0,
         "messages": 0,
         "inSync": [],
         "statusSince": ANY,
@@ -192,6 +193,7 @@ def two_brokers_that_lost_their_primary():
             cluster.ha_set_brokers_url(url)
             cluster.log.follow([Epoch(0, NO_OWNER, 0), Epoch(3, NO_OWNER, 0)])
             cluster.log.restart(index)
+            cluster.backup.floor = index
             cluster.role.status = Status.CATCHUP
         yield one, two
 

@@ -27,7 +27,7 @@ def members() -> Membership:
 def asked() -> tuple[Arbiter, Consult]:
     outbox = Outbox()
     arbiter = Arbiter(True, outbox)
-    arbiter.ask(SHRINK, 4, A, members(), [A, B], [C], "C is gone")
+    arbiter.ask(SHRINK, 4, A, members(), [A, B], [C], "C is gone", "primary")
     (output,) = outbox.take()
     assert isinstance(output, Consult)
     return arbiter, output
@@ -40,6 +40,7 @@ def test_a_question_has_short_arguments_and_a_document() -> None:
         "action": "shrink",
         "epoch": 4,
         "primary": str(A),
+        "status": "primary",
         "inSync": [str(A), str(B)],
         "leaving": [str(C)],
         "reason": "C is gone",

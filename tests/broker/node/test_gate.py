@@ -5,7 +5,7 @@ from __future__ import annotations
 from tanist.node.gate import Gate
 from tanist.node.links import VERIFY_MAX_S
 from tanist.sessions.held import Held
-from tests.broker.node.network import Guest, Host, Network, promote, running
+from tests.broker.node.network import Admin, Guest, Host, Network, promote, running
 
 
 class Recorder(Held):
@@ -187,3 +187,27 @@ def test_a_second_declare_is_not_confirmed_before_the_first() -> None:
     network.advance(0.5)
     assert declared in first.completed
     assert {again, looked, bound} <= second.completed
+
+
+def test_tools_are_answered_while_confirmations_are_held() -> None:
+    _network, (a, b) = running("a", "b", link_heartbeat_interval_s=30.0)
+    client = Guest(a).session()
+    b.freeze()
+    held = client.do("queue.declare", queue="q")
+    assert held not in client.completed
+    local = Guest(a).session()
+    own = {"queue": "mine", "exclusive": True, "auto_delete": True}
+    done = {
+        local.do("queue.declare", **own),
+        local.do("exchange.bind", queue="mine", exchange="amq.topic", binding_key="k"),
+        local.do("exchange.unbind", queue="mine", exchange="amq.topic", binding_key="k"),
+        local.do("exchange.declare", exchange="amq.topic", type="topic", passive=True),
+        local.do("queue.purge", queue="mine"),
+        local.do("queue.delete", queue="mine"),
+        local.do("execution.sync"),
+    }
+    assert done <= local.completed
+    found = Admin(a).ha_broker()
+    assert found is not None
+    assert found["status"] == "active"
+    assert held not in client.completed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from uuid import UUID
 
 import pytest
@@ -198,3 +199,4 @@ def test_force_is_told_to_the_command() -> None:
     a.command = command
     assert force(a) == ""
     assert questions[0].arguments[0] == "force-promote"
+    assert json.loads(questions[0].document)["status"] == "joining"

@@ -19,7 +19,7 @@ from tanist.wire.amqp010.values import Value
 def declare(broker: Broker, state: SessionState, command: Command) -> int:
     """exchange.declare. Raises: BrokerError: 404, 530, 542."""
     struct = command.struct
-    broker.declare_exchange(
+    exchange = broker.declare_exchange(
         struct.text("exchange"),
         struct.text("type"),
         state.actor,
@@ -29,14 +29,14 @@ def declare(broker: Broker, state: SessionState, command: Command) -> int:
         arguments=struct.map("arguments"),
         auto_delete=struct.flag("auto_delete"),
     )
-    return AFTER_RECORDS
+    return AFTER_RECORDS if exchange.replicated else AT_ONCE
 
 
 def delete(broker: Broker, state: SessionState, command: Command) -> int:
     """exchange.delete. Raises: BrokerError: 404, 406, 530, 542."""
     struct = command.struct
     broker.delete_exchange(struct.text("exchange"), state.actor, struct.flag("if_unused"))
-    return AFTER_RECORDS
+    return AT_ONCE
 
 
 def query(broker: Broker, state: SessionState, command: Command) -> int:
@@ -66,7 +66,7 @@ def bind(broker: Broker, state: SessionState, command: Command) -> int:
         struct.map("arguments"),
         state.actor,
     )
-    return AFTER_RECORDS
+    return _as_safe_as(broker, struct.text("queue"))
 
 
 def unbind(broker: Broker, state: SessionState, command: Command) -> int:
@@ -75,7 +75,12 @@ def unbind(broker: Broker, state: SessionState, command: Command) -> int:
     broker.unbind(
         struct.text("exchange"), struct.text("queue"), struct.text("binding_key"), state.actor
     )
-    return AFTER_RECORDS
+    return _as_safe_as(broker, struct.text("queue"))
+
+
+def _as_safe_as(broker: Broker, queue: str) -> int:
+    """A binding may have been there already, but not be safe yet: if its queue is replicated."""
+    return AFTER_RECORDS if broker.queues[queue].number else AT_ONCE
 
 
 def bound(broker: Broker, state: SessionState, command: Command) -> int:

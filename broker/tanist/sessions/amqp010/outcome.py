@@ -4,7 +4,8 @@
 everything before it is complete as well (execution.sync and its like). ``LATER``: the function has
 arranged for it (an unfinished flush). ``AFTER_RECORDS``: when everything recorded so far is safe,
 even if this command recorded nothing: declaring again what somebody else just declared confirms
-that it exists.
+that it exists. Never for what is not replicated: tools must get their answers while confirmations
+are held.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tanist.wire.amqp010.values import Value
 def declare(broker: Broker, state: SessionState, command: Command) -> int:
     """queue.declare. Raises: BrokerError: 404, 405, 530, 531, 542."""
     struct = command.struct
-    broker.declare_queue(
+    queue = broker.declare_queue(
         struct.text("queue"),
         state.actor,
         passive=struct.flag("passive"),
@@ -29,7 +29,7 @@ def declare(broker: Broker, state: SessionState, command: Command) -> int:
         alternate_exchange=struct.text("alternate_exchange"),
         arguments=struct.map("arguments"),
     )
-    return AFTER_RECORDS
+    return AFTER_RECORDS if queue.number else AT_ONCE
 
 
 def delete(broker: Broker, state: SessionState, command: Command) -> int:
@@ -38,13 +38,14 @@ def delete(broker: Broker, state: SessionState, command: Command) -> int:
     broker.delete_queue(
         struct.text("queue"), state.actor, struct.flag("if_unused"), struct.flag("if_empty")
     )
-    return AFTER_RECORDS
+    return AT_ONCE
 
 
 def purge(broker: Broker, state: SessionState, command: Command) -> int:
     """queue.purge. Raises: BrokerError: 404, 531."""
-    broker.purge(command.struct.text("queue"), state.actor)
-    return AFTER_RECORDS
+    name = command.struct.text("queue")
+    broker.purge(name, state.actor)
+    return AFTER_RECORDS if broker.queues[name].number else AT_ONCE
 
 
 def query(broker: Broker, state: SessionState, command: Command) -> int:
