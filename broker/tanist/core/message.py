@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 NEVER: Final = float("inf")
 """``expires_at`` of a message without time to live."""
 
@@ -18,6 +20,7 @@ PRIORITY_DEFAULT: Final = 4
 """Priority of a message that names none (AMQP 0-10 delivery-properties.priority)."""
 
 
+@mypyc_attr(acyclic=True)
 class Message:
     """What was published.
 

@@ -165,6 +165,22 @@ class Fifo:
         self._segments[number] = segment
         return segment
 
+    def clear(self) -> None:
+        """Forget all entries; ``last_position`` stays."""
+        segment: Segment | None = self._head
+        while segment is not None:
+            following = segment.next
+            segment.next = segment.previous = None
+            segment.slots = []
+            segment.live = 0
+            segment = following
+        last = Segment(self.last_position >> SEGMENT_SHIFT)
+        self._segments = {last.number: last}
+        self._head = self._tail = self._front = self._filled = last
+        self._front_index = 0
+        self._returned = []
+        self._heaped = set()
+
     def at(self, position: int) -> Entry | None:
         """The entry at ``position``, None if there is none (any more)."""
         segment = self._segments.get(position >> SEGMENT_SHIFT)

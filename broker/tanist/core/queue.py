@@ -216,6 +216,10 @@ class Queue:
         """``position`` has been used here: the next entry must be above it."""
         self.ordering.last_position = max(self.ordering.last_position, position)
 
+    def forget(self) -> None:
+        """The queue was removed: nobody reaches its entries any more but those who hold them."""
+        self.ordering.clear()
+
     def at(self, position: int) -> Entry | None:
         """The entry at ``position``, None if there is none (any more)."""
         return self.ordering.at(position)

@@ -255,6 +255,7 @@ class State:
             del self.queues_by_number[queue.number]
         self._use_alternate(queue.alternate_exchange, -1)
         queue.deleted = True
+        queue.forget()
         for subscription in queue.subscriptions:
             subscription.closed = True
 

@@ -20,6 +20,8 @@ from collections import deque
 from typing import Final
 from uuid import UUID
 
+from mypy_extensions import mypyc_attr
+
 from tanist.types import FramingError
 
 RETAIN_BYTES: Final = 64 * 1024 * 1024
@@ -42,6 +44,7 @@ class Epoch:
         self.begin = begin
 
 
+@mypyc_attr(acyclic=True)
 class Batch:
     """Encoded records ``first``..``last`` (inclusive indexes), appended at ``at`` (seconds)."""
 

@@ -18,6 +18,8 @@ from collections import deque
 from enum import IntEnum
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from tanist.ha.catchup import CatchUp
 from tanist.ha.membership import BrokerInfo
 from tanist.wire.amqp010.session import Session
@@ -38,6 +40,7 @@ NEWS: Final = -1
 """``InFlight.index`` of what ends no stretch of the log: a step of catching up, or mere news."""
 
 
+@mypyc_attr(acyclic=True)
 class InFlight:
     """One transfer sent at ``at`` (seconds), not yet completed.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
 import pytest
 
 from tanist.node.config import NodeConfig
@@ -396,3 +399,37 @@ def test_nobody_is_told_when_management_is_off() -> None:
     listener.do("exchange.bind", queue="events", exchange="qmf.default.topic", binding_key="#")
     listener.do("queue.declare", queue="q")
     assert host.bodies("events") == []
+
+
+@pytest.mark.parametrize("end", ["delete the queue", "close the connection", "accept", "purge"])
+def test_what_is_over_is_freed_without_the_collector(end: str) -> None:
+    """Compiled, the collector does not look at messages: nothing may hold them in a cycle."""
+    gc.collect()
+    gc.disable()
+    try:
+        _, (host,) = running("a")
+        producer, consumer = Guest(host).session(), Guest(host).session()
+        producer.do("queue.declare", queue="q")
+        for number in range(600):
+            producer.publish("q", b"body %d" % number)
+        consumer.subscribe("q", credit=300)
+        bodies = [entry.message.body for entry in host.node.broker.queues["q"].entries()]
+        held = [sys.getrefcount(body) for body in bodies]
+        if end == "accept":
+            ids = [message.id for message in consumer.messages]
+            consumer.do("message.accept", transfers=[(ids[0], ids[-1])])
+            bodies, held = bodies[:300], held[:300]
+        elif end == "purge":
+            producer.do("queue.purge", queue="q")
+            bodies, held = bodies[300:], held[300:]
+        elif end == "close the connection":
+            producer.do("queue.delete", queue="q")
+            consumer.client.hang_up()
+        else:
+            consumer.client.hang_up()
+            producer.do("queue.delete", queue="q")
+        host.node.cluster.log.restart(host.node.cluster.log.index)
+        after = [sys.getrefcount(body) for body in bodies]
+    finally:
+        gc.enable()
+    assert min(held) > max(after)

@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from tanist.core.message import Message
 from tanist.core.notices import Actor
 from tanist.core.records import Entry
@@ -45,6 +47,7 @@ ACCEPT_RANGES_MAX: Final = 8000
 """Ranges in one message.accept of ours: a sequence-set holds 8191."""
 
 
+@mypyc_attr(acyclic=True)
 class Delivery:
     """A message under way to the client: ``entry`` was sent by ``subscription``."""
 

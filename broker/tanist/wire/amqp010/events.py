@@ -17,17 +17,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from tanist.wire.amqp010.session import Session
     from tanist.wire.amqp010.values import Struct, Value
 
 
+@mypyc_attr(acyclic=True)
 class Event:
     """Base of all events of a 0-10 connection."""
 
     __slots__ = ()
 
 
+@mypyc_attr(acyclic=True)
 class Transfer(Event):
     """``message.transfer`` with its header and body segments exactly as they arrived.
 
