@@ -35,8 +35,8 @@ from tanist.types import BrokerError, Condition, ReplicationLevel
 
 __all__ = ["BoundResult", "Broker", "BrokerConfig"]
 
-QUEUES_MAX: Final = 65_434
-"""Queues in all: the original's limit for replicated ones (qpidd-compat 6.4)."""
+QUEUES_MAX: Final = 131_072
+"""Queues in all: twice as many, so that tools and reply queues find room beside a full cluster."""
 
 SUBSCRIPTIONS_MAX: Final = 65_536
 """Subscriptions of one queue: as bindings."""
@@ -132,9 +132,19 @@ class Broker(Bindings):
             self._write_level(arguments, level)
             if level != ReplicationLevel.NONE:
                 number = self.next_number
+                self._check_replicated(name)
         return QueueDeclared(
             name, number, durable, exclusive, auto_delete, alternate_exchange, arguments
         )
+
+    def _check_replicated(self, name: str) -> None:
+        count = len(self.queues_by_number)
+        most = self.config.replicated_queues_max
+        if count >= most:
+            raise limit(
+                f"Cannot create queue {name}: Exceeded replicated queue limit {count} >= {most}; "
+                "delete some, or use qpid.replicate=none"
+            )
 
     def _announce_queue(self, queue: Queue, actor: Actor, created: bool) -> None:
         self.notices.append(

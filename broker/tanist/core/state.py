@@ -42,6 +42,9 @@ from tanist.core.records import (
 )
 from tanist.types import BrokerError, Condition, ReplicationLevel
 
+REPLICATED_QUEUES_MAX: Final = 65_434
+"""Queues that are replicated: the limit of the original, whose links have a channel for each."""
+
 QUEUE_LIMIT_BYTES: Final = 104_857_600
 """default-queue-limit of the original (qpidd-compat 1.5)."""
 
@@ -66,6 +69,7 @@ class BrokerConfig:
     """Whether amq.failover exists (ha-cluster)."""
     agent_name: str = ""
     """The management agent's own key on qmf.default.direct."""
+    replicated_queues_max: int = REPLICATED_QUEUES_MAX
 
 
 class State:

@@ -154,7 +154,7 @@ class Primary:
                 self.membership.remove(system_id)
             else:
                 peer.info.status = Status.CATCHUP
-                if peer.silent_s(self.now) <= self.ack_timeout_s:
+                if peer.silent_s(self.now) <= self.ack_timeout_s / 2:  # it answers
                     self._dropped.add(system_id)
             self.stirred = self.shrunk = self.members_changed = True
 

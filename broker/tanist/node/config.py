@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from tanist.core.state import REPLICATED_QUEUES_MAX
 from tanist.types import BrokerError, Condition, ReplicationLevel
 
 
@@ -49,6 +50,7 @@ class NodeConfig:
     passwords: str = ""
     """Text of the password file, see ``security.sasl``."""
     default_queue_limit_bytes: int = 104857600
+    replicated_queues_max: int = REPLICATED_QUEUES_MAX
     queue_purge_interval_s: float = 600.0
     max_connections: int = 500
     max_negotiate_time_s: float = 10.0

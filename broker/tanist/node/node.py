@@ -95,6 +95,7 @@ class Node:
                 ha=config.ha_cluster,
                 default_level=ReplicationLevel.parse(config.ha_replicate),
                 queue_limit_bytes=config.default_queue_limit_bytes,
+                replicated_queues_max=config.replicated_queues_max,
                 failover_exchange=config.ha_cluster,
                 agent_name=self.agent.name,
             ),

@@ -1,0 +1,48 @@
+"""What the documentation says is shown somewhere is shown there.
+
+Pages that promise name tests as ``path::function``, scenarios of the drill as ``drill NAME`` and
+workloads of the simulator as ``sim NAME``, all in backticks. Each must exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tanist_interop.scenarios.catalogue import CATALOGUE
+
+ROOT = Path(__file__).resolve().parents[1]
+TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+SCENARIO = re.compile(r"`drill ([\w-]+)`")
+
+
+def missing(text: str, root: Path) -> Iterator[str]:
+    """What ``text`` names and ``root`` does not have."""
+    for path, function in TEST.findall(text):
+        source = root / path
+        if not source.exists():
+            yield f"no {path}"
+        elif function and not re.search(rf"^def {function}\(", source.read_text("utf-8"), re.M):
+            yield f"no {function} in {path}"
+    for name in SCENARIO.findall(text):
+        if name not in CATALOGUE:
+            yield f"no scenario {name}"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.name)
+def test_what_a_page_names_exists(page: Path) -> None:
+    assert list(missing(page.read_text("utf-8"), ROOT)) == []
+
+
+def test_what_does_not_exist_is_found(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text("def test_one():\n    pass\n")
+    text = "`tests/test_a.py::test_one` `tests/test_a.py::test_two` `tests/test_b.py` `drill x`"
+    assert list(missing(text, tmp_path)) == [
+        "no test_two in tests/test_a.py",
+        "no tests/test_b.py",
+        "no scenario x",
+    ]
