@@ -16,19 +16,25 @@ import threading
 import time
 
 from qpid.messaging import Connection
+from qpid.messaging.util import auto_fetch_reconnect_urls
+from qpid.selector import Selector
 
 from reporter import Reporter, now_ns
-from tasks import ReceiveTask, SendTask, declare
+from tasks import ReceiveTask, SendTask, declare, describe
 
 PROTOCOL = 1
 VERSION = "1.36.0"
 CLOSE_S = 1.0  # each for the tasks and for the connection; the protocol allows 2
 CAPABILITIES = [
-    "send", "receive", "heartbeat", "reconnect", "resend", "redelivered", "connection_events", "auth",
+    "send", "receive", "heartbeat", "reconnect", "resend", "redelivered", "connection_events",
+    "failover_exchange", "reopen", "auth",
 ]
 
 RECONNECT_INTERVAL_S = 0.2
 """Between two walks through the list of addresses."""
+
+ATTEMPTS_MAX = 100  # at opening a connection anew
+OPEN_S = 15.0  # each; the library waits for ever for an I/O thread that has died meanwhile
 
 LOST = re.compile(r"recoverable error\[attempt \d+\]: (.*)", re.DOTALL)
 BACK = re.compile(r"reconnect succeeded: (.*)")
@@ -55,7 +61,7 @@ class Link(logging.Handler):
     def emit(self, record):
         text = record.getMessage()
         lost = LOST.match(text)
-        if lost and self._open and self._since is not None:
+        if lost and self._open:
             self.lost(lost.group(1))
         back = BACK.match(text)
         if back and self._open and self._since is None:
@@ -63,8 +69,10 @@ class Link(logging.Handler):
             self._report.event("reconnected", address=back.group(1))
 
     def lost(self, reason):
-        self._since = None
-        self._report.event("disconnected", reason=reason.strip())
+        """Tells that the connection is lost, unless it was told already."""
+        if self._since is not None:
+            self._since = None
+            self._report.event("disconnected", reason=reason.strip())
 
 
 class Client(object):
@@ -73,8 +81,11 @@ class Client(object):
         self.link = Link(self.report)
         self.connection = None
         self.ready = False
+        self.may_reopen = False
+        self._wanted = None  # the request that told how to connect
         self._tasks = {}
         self._lock = threading.Lock()
+        self._reopening = threading.Lock()
 
     def serve(self, lines):
         """Carries out requests until ``close`` or the end of the input, then ends the process."""
@@ -106,8 +117,7 @@ class Client(object):
             self._failed(request, error)
 
     def _failed(self, request, error):
-        reason = "%s: %s" % (type(error).__name__, str(error).strip())
-        self.report.reply("failed", request, reason=reason)
+        self.report.reply("failed", request, reason=describe(error))
 
     def _init(self, request):
         if request.get("protocol") != PROTOCOL:
@@ -133,19 +143,55 @@ class Client(object):
         thread.start()
 
     def _connect(self, request):
+        failover = request.get("failover", "addresses")
+        if failover not in ("addresses", "exchange"):
+            self.report.reply("unsupported", request, request="connect", reason="failover %s" % failover)
+            return
         if self.connection is not None:
             raise ValueError("already connected")
         self.connection = new_connection(request)
         self._in_thread(request, self._open)
 
-    def _open(self, _):
+    def _open(self, request):
         try:
-            self.connection.open()
+            open_connection(self.connection, request)
         except Exception:
             self.connection = None
             raise
+        self._wanted = request
         self.link.opened()
         self.ready = True
+        self.may_reopen = bool(request.get("reopen", False))
+
+    def reopen(self, broken, reason):
+        """The library gave ``broken`` up for good: open another one, unless another task did. Blocks
+        for as long as it takes."""
+        with self._reopening:
+            if self.connection is not broken:
+                return
+            self.link.lost(reason)
+            try:
+                broken.detach(timeout=CLOSE_S)
+            except Exception as error:  # it is broken
+                print("detach: %s" % error, file=sys.stderr)
+            self.connection = self._open_anew()
+            self.link.opened()
+
+    def _open_anew(self):
+        attempts = 0
+        while True:
+            attempts += 1
+            if Selector.DEFAULT is not None and Selector.DEFAULT.exception:
+                Selector.DEFAULT = None  # the library's I/O thread has died: let it start another
+            connection = new_connection(self._wanted)
+            try:
+                open_connection(connection, self._wanted, OPEN_S)
+                return connection
+            except Exception as error:
+                print("open: %s" % describe(error), file=sys.stderr)
+                if attempts >= ATTEMPTS_MAX:
+                    raise
+                time.sleep(RECONNECT_INTERVAL_S)
 
     def _declare(self, request):
         self._need_connection()
@@ -215,6 +261,13 @@ class Client(object):
                 self.connection.close(timeout=CLOSE_S)
             except Exception as error:
                 print("close: %s" % error, file=sys.stderr)
+
+
+def open_connection(connection, request, timeout=None):
+    """Opens it; blocks for as long as it takes, or raises Timeout."""
+    connection.open(timeout=timeout)
+    if request.get("failover") == "exchange":
+        auto_fetch_reconnect_urls(connection)
 
 
 def new_connection(request):

@@ -4,10 +4,15 @@ Only the library's public interface is used. It sends again by itself, in order,
 had not completed when a connection was lost (capability ``resend``), so a sequence number is
 handed over once. ``Sender.unsettled()`` counts what is not acknowledged; the library settles in
 order, so the acknowledged messages are always the first ones sent.
+
+Now and then the library gives a connection up for good (an assertion of its own, a dead I/O thread).
+If the drill allows it, a task then goes on with a new connection: a sender reports what it had handed
+over and is not acknowledged as ``info`` and hands it over again, under the same numbers.
 """
 from __future__ import print_function
 
 import re
+import sys
 import threading
 import time
 
@@ -16,6 +21,7 @@ from qpid.messaging import Empty, InsufficientCapacity, Message, Timeout
 BLOCK = 100  # messages announced at once; the protocol's limit
 POLL_S = 0.1  # how soon a blocked task sees that it shall stop
 SETTLE_S = 10.0  # patience with a broker that does not answer when a receiver ends
+FAILURES_MAX = 20  # connections in a row that brought a task no further: then it is our own mistake
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
 
 
@@ -38,7 +44,7 @@ def declare(connection, queue, durable):
 
 
 class Task(threading.Thread):
-    """One task; ``work`` returns the reason of its end."""
+    """One task. ``work_on`` does the work with one connection and returns the reason of its end."""
 
     def __init__(self, client, request):
         threading.Thread.__init__(self, name="%s-%s" % (request["type"], request["id"]))
@@ -59,10 +65,35 @@ class Task(threading.Thread):
         try:
             reason = self.work()
         except Exception as error:  # whatever the library raises belongs in the history
-            text = "%s: %s" % (type(error).__name__, _first_line(error))
-            self.report.event("error", text=text, task=self.id, fatal=True)
+            self.report.event("error", text=describe(error), task=self.id, fatal=True)
             reason = "error"
         self.end(reason)
+
+    def work(self):
+        """With one connection after the other; raises when that leads nowhere."""
+        failures = 0
+        while True:
+            connection, before = self.client.connection, self.progress()
+            try:
+                return self.work_on(connection)
+            except Exception as error:
+                if self.closing.is_set():
+                    return "stopped"
+                failures = failures + 1 if self.progress() == before else 0
+                if not self.client.may_reopen or failures >= FAILURES_MAX:
+                    raise
+                reason = describe(error)
+                in_doubt = self.doubt(reason)
+                self.client.reopen(connection, reason)
+                self.report.event("reopened", task=self.id, reason=reason, in_doubt=in_doubt)
+
+    def progress(self):
+        """Grows with what was done."""
+        return self.count
+
+    def doubt(self, reason):
+        """The connection is gone for good: prepare to go on; how many messages are sent again."""
+        return 0
 
     def end(self, reason):
         """Reports what is open and the end, once."""
@@ -77,6 +108,10 @@ class Task(threading.Thread):
 
 
 class SendTask(Task):
+    """Messages are counted from 0: ``count`` were announced, ``handed`` of them are with the library,
+    ``settled`` of these are acknowledged; ``touched`` were handed over once, perhaps to a connection
+    that is gone."""
+
     def __init__(self, client, request):
         Task.__init__(self, client, request)
         self.first = request["first_sn"]
@@ -86,65 +121,72 @@ class SendTask(Task):
         self.rate = float(request.get("rate_per_s", 0.0))
         self.body_bytes = request.get("body_bytes", 100)
         self.durable = bool(request.get("durable", False))
-        self.handed = 0  # given to the library
-        self.sending = False  # the next one is inside the library's send
-        self.settled = 0  # of these, acknowledged and reported
+        self.handed = 0
+        self.touched = 0
+        self.settled = 0
         self.sender = None
+        self.started = None
 
-    def work(self):
-        session = self.client.connection.session()
+    def progress(self):
+        return self.settled
+
+    def work_on(self, connection):
+        session = connection.session()
         self.sender = session.sender(
             address(self.request["queue"], "{node: {type: queue}}"), capacity=self.window
         )
-        started = time.time()
-        while not self.stopping.is_set() and (self.total == 0 or self.count < self.total):
-            block = self._due(started)
-            if block == 0:
+        if self.started is None:
+            self.started = time.time()
+        while not self.stopping.is_set() and (self.handed < self.count or not self._all_announced()):
+            if self.handed == self.count and not self._announce():
                 time.sleep(min(0.002, 0.5 / self.rate))
                 self._acknowledged()
-                continue
-            first = self.first + self.count
-            self.count += block
-            self.report.invoke(self.id, self.producer, first, first + block - 1)
-            for sn in range(first, first + block):
-                if not self._hand_over(sn):
-                    break
+            else:
+                self._hand_over()
         self._await_rest()
         if self.closing.is_set():
             return "stopped"
         session.close(timeout=SETTLE_S)
-        return "count" if self.total and self.count >= self.total else "stopped"
+        return "count" if self._all_announced() else "stopped"
 
-    def _due(self, started):
-        """How many messages to announce now."""
+    def _all_announced(self):
+        return bool(self.total) and self.count >= self.total
+
+    def _announce(self):
+        """Announces the next messages; false if none is due."""
         block = min(BLOCK, self.window)
         if self.total:
             block = min(block, self.total - self.count)
         if self.rate > 0:
-            block = min(block, int((time.time() - started) * self.rate) + 1 - self.count)
-        return max(0, block)
+            block = min(block, int((time.time() - self.started) * self.rate) + 1 - self.count)
+        if block <= 0:
+            return False
+        first = self.first + self.count
+        self.count += block
+        self.report.invoke(self.id, self.producer, first, first + block - 1)
+        return True
 
-    def _hand_over(self, sn):
-        """Gives one message to the library; false if told to stop before."""
+    def _hand_over(self):
+        """Gives the next message to the library, unless told to stop before."""
+        sn = self.first + self.handed
         body = u"%s:%d:" % (self.producer, sn)
         message = Message(
             body.ljust(self.body_bytes, u"x"),
             properties={"producer": self.producer, "sn": sn},
             durable=self.durable,
         )
+        touched = self.touched
         while not self.stopping.is_set():
-            self.sending = True
+            self.touched = max(touched, self.handed + 1)  # inside the library's send: it may be sent
             try:
                 self.sender.send(message, sync=False, timeout=POLL_S)
             except InsufficientCapacity:  # surely not taken
-                self.sending = False
+                self.touched = touched
                 self._acknowledged()
                 continue
             self.handed += 1
-            self.sending = False
             self._acknowledged()
-            return True
-        return False
+            return
 
     def _acknowledged(self):
         """Reports what was acknowledged since the last time."""
@@ -163,17 +205,28 @@ class SendTask(Task):
                 pass
             self._acknowledged()
 
+    def doubt(self, reason):
+        self._in_doubt(reason)
+        self.sender = None
+        self.handed = self.settled
+        return self.touched - self.settled
+
     def settle(self):
+        self._in_doubt("not acknowledged")
+        if self.touched < self.count:
+            self._outcome("fail", self.touched, self.count, "not sent")
+
+    def _in_doubt(self, reason):
         if self.sender is not None:
-            self._acknowledged()
-        handed = self.handed + (1 if self.sending else 0)
-        if self.settled < handed:
-            self._outcome("info", self.settled, handed, "not acknowledged")
-        if handed < self.count:
-            self._outcome("fail", handed, self.count, "not sent")
+            try:
+                self._acknowledged()
+            except Exception as error:  # the library disables its objects when its I/O thread dies
+                print("unsettled: %s" % describe(error), file=sys.stderr)
+        if self.settled < self.touched:
+            self._outcome("info", self.settled, self.touched, reason)
 
     def _outcome(self, kind, start, end, reason):
-        """The one outcome of the messages ``start`` to ``end - 1``, counted from 0."""
+        """The outcome of the messages ``start`` to ``end - 1``."""
         first, last = self.first + start, self.first + end - 1
         self.report.messages(kind, self.id, self.producer, first, last, reason=reason)
 
@@ -191,8 +244,8 @@ class ReceiveTask(Task):
         self.unacked = []  # (producer, sn) in the order of reception
         self.session = None
 
-    def work(self):
-        self.session = self.client.connection.session()
+    def work_on(self, connection):
+        self.session = connection.session()
         receiver = self.session.receiver(
             address(self.request["queue"], "{node: {type: queue}}"), capacity=self.prefetch
         )
@@ -201,6 +254,10 @@ class ReceiveTask(Task):
         if not self.closing.is_set():
             self._finish(receiver)
         return reason
+
+    def doubt(self, reason):
+        self.unacked = []  # these come again
+        return 0
 
     def _receive(self, receiver):
         quiet_since = time.time()
@@ -261,9 +318,10 @@ class ReceiveTask(Task):
         except Empty:
             self.session.close(timeout=SETTLE_S)
         except Timeout as error:
-            self.report.event("error", text="Timeout: %s" % _first_line(error), task=self.id)
+            self.report.event("error", text=describe(error), task=self.id)
 
 
-def _first_line(error):
+def describe(error):
+    """One line for a human; the library puts whole tracebacks into its errors."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""
+    return "%s: %s" % (type(error).__name__, lines[-1].strip() if lines else "")

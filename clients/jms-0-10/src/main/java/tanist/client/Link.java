@@ -12,13 +12,20 @@ import org.apache.qpid.jms.ConnectionListener;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
-/** The connection: its URL, opening it, its ups and downs. */
-final class Link implements ConnectionListener, ExceptionListener {
+/** The connection: its URL, opening it, its ups and downs, and the next one when it is beyond repair. */
+final class Link {
     /** Between two attempts; without it a whole list of dead brokers is tried in milliseconds. */
     private static final String CONNECT_DELAY_MS = "100";
 
+    /** The same for {@code failover_exchange}, which tries each broker once and then gives up: a promotion takes longer. */
+    private static final String EXCHANGE_DELAY_MS = "2000";
+
     /** Walks through the list before the library gives up; it has no word for "for ever". */
     private static final String CYCLES = "1000000";
+
+    /** At opening a connection anew; each goes on for as long as the library likes. */
+    private static final int ATTEMPTS_MAX = 300;
+    private static final long ATTEMPT_MS = 200;
 
     private static final Set<String> CONNECTION_OPTIONS =
             Set.of("maxprefetch", "sync_publish", "sync_ack", "sync_client_ack");
@@ -26,8 +33,59 @@ final class Link implements ConnectionListener, ExceptionListener {
             Set.of("connectdelay", "connecttimeout", "retries", "sasl_mechs", "tcp_nodelay", "idle_timeout");
     private static final Set<String> FAILOVER_OPTIONS = Set.of("cyclecount");
 
+    /** What the library tells of one connection; of one that was replaced nobody wants to hear any more. */
+    private final class Watch implements ConnectionListener, ExceptionListener {
+        private final AMQConnection watched;
+
+        Watch(AMQConnection watched) {
+            this.watched = watched;
+        }
+
+        private boolean isCurrent() {
+            synchronized (Link.this) {
+                return watched == connection;
+            }
+        }
+
+        @Override
+        public boolean preFailover(boolean redirect) {
+            if (isCurrent()) {
+                lost(redirect ? "redirect" : "preFailover");
+            }
+            return true;
+        }
+
+        @Override
+        public boolean preResubscribe() {
+            return true;
+        }
+
+        @Override
+        public void failoverComplete() {
+            if (isCurrent()) {
+                regained(watched);
+            }
+        }
+
+        @Override
+        public void onException(JMSException error) {
+            if (isCurrent()) {
+                failed(watched, error);
+            }
+        }
+
+        @Override
+        public void bytesSent(long count) {}
+
+        @Override
+        public void bytesReceived(long count) {}
+    }
+
     private final Reporter report;
+    private final Object reopening = new Object();
     private AMQConnection connection;
+    private String url;
+    private boolean mayReopen;
     private boolean dead;
     private long connectedSince = -1; // nanoTime, -1 while there is no connection
 
@@ -36,15 +94,63 @@ final class Link implements ConnectionListener, ExceptionListener {
     }
 
     /** Opens the connection; blocks until a broker accepts it. */
-    void open(String url) throws Exception {
-        AMQConnection opened = new AMQConnection(url);
+    void open(String wanted, boolean reopen) throws Exception {
+        AMQConnection opened = new AMQConnection(wanted);
         synchronized (this) {
+            url = wanted;
+            mayReopen = reopen;
             connection = opened;
+            dead = false;
             connectedSince = System.nanoTime();
+            notifyAll();
         }
-        opened.setConnectionListener(this);
-        opened.setExceptionListener(this);
+        Watch watch = new Watch(opened);
+        opened.setConnectionListener(watch);
+        opened.setExceptionListener(watch);
         opened.start();
+    }
+
+    /** True if the drill wants a connection that is beyond repair to be replaced. */
+    synchronized boolean mayReopen() {
+        return mayReopen;
+    }
+
+    /** Replaces a connection that is beyond repair, unless another task did; blocks until a broker accepts it. */
+    void reopen(AMQConnection broken, String reason) throws Exception {
+        synchronized (reopening) {
+            synchronized (this) {
+                if (connection != broken) {
+                    return;
+                }
+                dead = true;
+            }
+            lost(reason);
+            Thread closing = new Thread(() -> {
+                try {
+                    broken.close();
+                } catch (Exception error) {
+                    System.err.println("close: " + Tasks.describe(error));
+                }
+            });
+            closing.setDaemon(true); // the library may hang in it
+            closing.start();
+            openAnew();
+        }
+    }
+
+    private void openAnew() throws Exception {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                open(url, true);
+                return;
+            } catch (Exception error) {
+                System.err.println("open: " + Tasks.describe(error));
+                if (attempt == ATTEMPTS_MAX) {
+                    throw error;
+                }
+                Thread.sleep(ATTEMPT_MS);
+            }
+        }
     }
 
     synchronized AMQConnection connection() {
@@ -106,24 +212,12 @@ final class Link implements ConnectionListener, ExceptionListener {
         }
     }
 
-    @Override
-    public boolean preFailover(boolean redirect) {
-        lost(redirect ? "redirect" : "preFailover");
-        return true;
-    }
-
-    @Override
-    public boolean preResubscribe() {
-        return true;
-    }
-
-    @Override
-    public void failoverComplete() {
+    private void regained(AMQConnection open) {
         String address = "";
         synchronized (this) {
             connectedSince = System.nanoTime();
             notifyAll();
-            BrokerDetails broker = connection.getActiveBrokerDetails();
+            BrokerDetails broker = open.getActiveBrokerDetails();
             if (broker != null) {
                 address = broker.getHost() + ":" + broker.getPort();
             }
@@ -131,24 +225,18 @@ final class Link implements ConnectionListener, ExceptionListener {
         report.event("reconnected", "address", address);
     }
 
-    @Override
-    public void onException(JMSException error) {
-        boolean over;
+    private void failed(AMQConnection open, JMSException error) {
+        boolean over = open.isClosed();
+        boolean fatal;
         synchronized (this) {
-            over = connection.isClosed();
             dead |= over;
+            fatal = over && !mayReopen;
         }
         if (over) {
             lost(Tasks.describe(error));
         }
-        report.error(0, over, Tasks.describe(error));
+        report.error(0, fatal, Tasks.describe(error));
     }
-
-    @Override
-    public void bytesSent(long count) {}
-
-    @Override
-    public void bytesReceived(long count) {}
 
     private void lost(String reason) {
         synchronized (this) {
@@ -165,6 +253,7 @@ final class Link implements ConnectionListener, ExceptionListener {
     static String url(String clientId, JSONObject request) {
         JSONObject options = request.optJSONObject("options", new JSONObject());
         boolean reconnect = request.optBoolean("reconnect", true);
+        boolean exchange = request.optString("failover").equals("exchange");
         Map<String, String> broker = new java.util.TreeMap<>();
         Map<String, String> failover = new java.util.TreeMap<>();
         StringBuilder url = new StringBuilder("amqp://");
@@ -174,7 +263,7 @@ final class Link implements ConnectionListener, ExceptionListener {
         broker.put("heartbeat", Long.toString(request.optLong("heartbeat_s")));
         broker.put("tcp_nodelay", "true");
         if (reconnect) {
-            broker.put("connectdelay", CONNECT_DELAY_MS);
+            broker.put("connectdelay", exchange ? EXCHANGE_DELAY_MS : CONNECT_DELAY_MS);
             failover.put("cyclecount", CYCLES);
         }
         for (String name : options.keySet()) {
@@ -195,6 +284,9 @@ final class Link implements ConnectionListener, ExceptionListener {
             brokers.add("tcp://" + addresses.getString(i) + "?" + quoted(broker));
         }
         String method = reconnect ? "roundrobin?" + quoted(failover) : "nofailover";
+        if (exchange) {
+            method = "failover_exchange";
+        }
         return url + "brokerlist='" + brokers + "'&failover='" + method + "'";
     }
 

@@ -23,7 +23,7 @@ public final class Main {
     private static final long CLOSE_MS = 1000; // each for the tasks and for the connection
     private static final List<String> CAPABILITIES =
             List.of("send", "receive", "heartbeat", "reconnect", "resend", "redelivered",
-                    "connection_events", "auth");
+                    "connection_events", "failover_exchange", "reopen", "auth");
 
     /** Something that a request asks for and that may take long. */
     private interface Action {
@@ -119,6 +119,11 @@ public final class Main {
     }
 
     private void connect(long id, JSONObject request) {
+        String failover = request.optString("failover", "addresses");
+        if (!List.of("addresses", "exchange").contains(failover)) {
+            report.reply("unsupported", id, "request", "connect", "reason", "failover " + failover);
+            return;
+        }
         if (connecting) {
             throw new IllegalStateException("already connected");
         }
@@ -128,7 +133,7 @@ public final class Main {
         connecting = true;
         inThread(id, () -> {
             try {
-                link.open(url);
+                link.open(url, request.optBoolean("reopen", false));
             } catch (Exception error) {
                 connecting = false;
                 throw error;

@@ -55,6 +55,12 @@ final class ReceiveTask extends Tasks.Task {
         return reason;
     }
 
+    @Override
+    long doubt(String reason) {
+        unacked.clear(); // these come again
+        return 0;
+    }
+
     private String receive(MessageConsumer consumer) throws JMSException {
         long quietSince = System.nanoTime();
         while (!stopping) {

@@ -12,8 +12,9 @@ import org.json.JSONObject;
 
 /**
  * Sends. The library keeps every transfer until the broker completes it and sends it again after a
- * failover, so a number is handed over once, with one exception: a send that the failover
- * interrupted "before being sent" is surely not kept, and is repeated here.
+ * failover, so a number is handed over once, with two exceptions: a send that the failover
+ * interrupted "before being sent" is surely not kept, and is repeated here; and what was not
+ * acknowledged when the library gave its connection up is handed over to the next one.
  */
 final class SendTask extends Tasks.Task {
     private static final int BLOCK = 100; // messages announced at once; the protocol's limit
@@ -31,8 +32,11 @@ final class SendTask extends Tasks.Task {
     private final boolean durable;
 
     private final Deque<Sent> outstanding = new ArrayDeque<>(); // guarded by itself
-    private volatile long handed; // given to the library, or in doubt
-    private volatile boolean sending; // the next one is inside the library's send
+    private final Deque<Long> again = new ArrayDeque<>(); // in doubt, to be sent again; guarded by outstanding
+    private volatile long handed; // of those announced, given to the library once at least
+    private volatile long sending = -1; // the one that is inside the library's send
+    private volatile long settled;
+    private long started;
     private Completions completions;
     private MessageProducer sender;
     private Session session;
@@ -55,17 +59,17 @@ final class SendTask extends Tasks.Task {
         sender = session.createProducer(Tasks.destination(session, queue, "{node: {type: queue}}"));
         sender.setDeliveryMode(durable ? DeliveryMode.PERSISTENT : DeliveryMode.NON_PERSISTENT);
         completions = new Completions(session);
-        long started = System.nanoTime();
-        while (!stopping && (total == 0 || count < total)) {
-            long block = due(started);
-            if (block == 0) {
+        if (started == 0) {
+            started = System.nanoTime();
+        }
+        while (!stopping && !(isAllAnnounced() && handed == count && again.isEmpty())) {
+            if (!again.isEmpty()) {
+                handOver(again.peek(), true);
+            } else if (handed < count || announce()) {
+                handOver(first + handed, false);
+            } else {
                 acknowledged(1);
-                continue;
             }
-            long sn = first + count;
-            count += block;
-            report.invoke(id, producer, sn, sn + block - 1);
-            for (long end = sn + block; sn < end && handOver(sn); sn++) {}
         }
         while (!isSettled() && !closing && !link.isDead()) {
             if (askedFor > 0) {
@@ -76,11 +80,31 @@ final class SendTask extends Tasks.Task {
         if (!closing && !link.isDead()) {
             session.close();
         }
-        return total > 0 && count >= total ? "count" : "stopped";
+        return isAllAnnounced() ? "count" : "stopped";
+    }
+
+    @Override
+    long progress() {
+        return settled;
+    }
+
+    private boolean isAllAnnounced() {
+        return total > 0 && count >= total;
+    }
+
+    /** Announces the next messages; false if none is due. */
+    private boolean announce() {
+        long block = due();
+        if (block > 0) {
+            long sn = first + count;
+            count += block;
+            report.invoke(id, producer, sn, sn + block - 1);
+        }
+        return block > 0;
     }
 
     /** How many messages to announce now. */
-    private long due(long started) {
+    private long due() {
         long block = Math.min(BLOCK, window);
         if (total > 0) {
             block = Math.min(block, total - count);
@@ -92,8 +116,8 @@ final class SendTask extends Tasks.Task {
         return Math.max(0, block);
     }
 
-    /** Gives one message to the library; false if told to stop before. */
-    private boolean handOver(long sn) throws Exception {
+    /** Gives one message to the library, unless told to stop before. */
+    private void handOver(long sn, boolean repeated) throws Exception {
         Message message = message(sn);
         while (!stopping) {
             if (link.isDead()) {
@@ -107,27 +131,37 @@ final class SendTask extends Tasks.Task {
                 continue;
             }
             try {
-                sending = true;
+                sending = sn;
                 sender.send(message);
-                sent(sn);
-                return true;
+                sent(sn, repeated);
+                return;
             } catch (JMSException error) {
-                if (Tasks.describe(error).contains(NOT_SENT)) {
-                    sending = false;
+                String reason = Tasks.describe(error);
+                if (reason.contains(NOT_SENT)) {
+                    sending = -1;
                     Thread.sleep(POLL_MS);
                     continue;
                 }
-                handed++;
-                sending = false;
-                String reason = Tasks.describe(error);
-                report.message("info", id, producer, sn, Map.of("reason", reason));
                 if (link.isDead() || error instanceof javax.jms.IllegalStateException) {
                     throw error;
                 }
-                return true;
+                report.message("info", id, producer, sn, Map.of("reason", reason));
+                passed(repeated);
+                return;
             }
         }
-        return false;
+    }
+
+    /** The message that was inside the library's send is out of our hands. */
+    private void passed(boolean repeated) {
+        synchronized (outstanding) {
+            if (repeated) {
+                again.remove();
+            } else {
+                handed++;
+            }
+            sending = -1;
+        }
     }
 
     private Message message(long sn) throws JMSException {
@@ -142,12 +176,11 @@ final class SendTask extends Tasks.Task {
         return message;
     }
 
-    private void sent(long sn) throws Exception {
+    private void sent(long sn, boolean repeated) throws Exception {
         synchronized (outstanding) {
             outstanding.add(new Sent(sn, completions.lastSent()));
+            passed(repeated);
         }
-        handed++;
-        sending = false;
         askedFor++;
         if (askedFor >= (window + 1) / 2) {
             ask();
@@ -176,6 +209,7 @@ final class SendTask extends Tasks.Task {
         synchronized (outstanding) {
             while (!outstanding.isEmpty() && outstanding.peek().command() - mark <= 0) {
                 report.message("ok", id, producer, outstanding.remove().sn(), Map.of());
+                settled++;
             }
         }
     }
@@ -197,20 +231,49 @@ final class SendTask extends Tasks.Task {
     }
 
     @Override
-    void settle() {
+    long doubt(String reason) {
         synchronized (outstanding) {
+            reportDoubt(reason);
+            Deque<Long> rest = new ArrayDeque<>(again);
+            again.clear();
             for (Sent sent : outstanding) {
-                report.message("info", id, producer, sent.sn(), Map.of("reason", "not acknowledged"));
+                again.add(sent.sn());
             }
             outstanding.clear();
+            if (sending >= 0 && !rest.contains(sending)) {
+                again.add(sending);
+                handed++;
+            }
+            sending = -1;
+            again.addAll(rest);
+            askedFor = 0;
+            return again.size();
         }
-        long unsent = first + handed;
-        if (sending) {
-            report.message("info", id, producer, unsent, Map.of("reason", "interrupted in send"));
-            unsent++;
+    }
+
+    /** Tells that nobody knows whether these were sent: what is not acknowledged, what is inside the send. */
+    private void reportDoubt(String reason) {
+        Map<String, Object> extra = Map.of("reason", reason);
+        for (Sent sent : outstanding) {
+            report.message("info", id, producer, sent.sn(), extra);
         }
-        for (long sn = unsent; sn < first + count; sn++) {
-            report.message("fail", id, producer, sn, Map.of("reason", "not sent"));
+        if (sending >= 0) {
+            report.message("info", id, producer, sending, extra);
+        }
+    }
+
+    @Override
+    void settle() {
+        synchronized (outstanding) {
+            reportDoubt("not acknowledged");
+            long unsent = first + handed;
+            if (sending == unsent) {
+                unsent++;
+            }
+            outstanding.clear();
+            for (long sn = unsent; sn < first + count; sn++) {
+                report.message("fail", id, producer, sn, Map.of("reason", "not sent"));
+            }
         }
     }
 }

@@ -6,10 +6,14 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import javax.jms.Destination;
 import javax.jms.JMSException;
 import javax.jms.Session;
+import org.apache.qpid.client.AMQConnection;
 import org.json.JSONObject;
 
 /** The running tasks, and what all of them share. */
 final class Tasks {
+    /** Connections in a row that brought a task no further: then it is our own mistake. */
+    private static final int FAILURES_MAX = 20;
+
     /** One task: one thread and one JMS session. */
     abstract static class Task extends Thread {
         final Reporter report;
@@ -32,8 +36,40 @@ final class Tasks {
             queue = request.getString("queue");
         }
 
-        /** Does the work; returns the reason of its end. */
+        /** Does the work with the present connection; returns the reason of its end. */
         abstract String work() throws Exception;
+
+        /** Grows with what was done. */
+        long progress() {
+            return count;
+        }
+
+        /** The connection is gone for good: prepares to go on; how many messages are sent again. */
+        abstract long doubt(String reason);
+
+        /** Works with one connection after the other; throws when that leads nowhere. */
+        private String carryOut() throws Exception {
+            int failures = 0;
+            while (true) {
+                AMQConnection connection = link.connection();
+                long before = progress();
+                try {
+                    return work();
+                } catch (Exception error) {
+                    if (closing) {
+                        return "stopped";
+                    }
+                    failures = progress() == before ? failures + 1 : 0;
+                    if (!link.mayReopen() || failures >= FAILURES_MAX) {
+                        throw error;
+                    }
+                    String reason = describe(error);
+                    long inDoubt = doubt(reason);
+                    link.reopen(connection, reason);
+                    report.event("reopened", "task", id, "reason", reason, "in_doubt", inDoubt);
+                }
+            }
+        }
 
         /** Reports the outcome of what has none. */
         void settle() {}
@@ -42,14 +78,10 @@ final class Tasks {
         public void run() {
             String reason;
             try {
-                reason = work();
+                reason = carryOut();
             } catch (Exception error) {
-                if (closing) {
-                    reason = "stopped";
-                } else {
-                    report.error(id, true, describe(error));
-                    reason = "error";
-                }
+                report.error(id, true, describe(error));
+                reason = "error";
             }
             end(reason);
         }
