@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -17,10 +18,16 @@ from typing import Final
 from tanist_interop import history
 from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
 from tanist_interop.runner import campaign
-from tanist_interop.scenarios.catalogue import CATALOGUE
-from tanist_interop.scenarios.scenario import Scenario, scaled
+from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
+from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
 
 USAGE_ERROR: Final = 64
+
+SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+SOAK_MIN_S: Final = 10
+"""A few strikes at least."""
+SOAK_MAX_S: Final = 24 * 3600
+"""The history of a day is some ten gigabytes; beyond that repeat with other seeds."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,14 +43,26 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="of the first run; draws the moment of the fault")
     add("--clients", default="", help="names with commas; default: every client there is")
     add("--out", type=Path, default=Path("runs"), help="folder of the run folders")
+    add("--soak", type=duration, metavar="TIME", help="the soak for so long: 90s, 30m, 1h")
     add("--messages", type=int, default=0, help="acknowledged messages per run, not the default")
     add("--list", action="store_true", help="list scenarios and clients, run nothing")
     add("--judge", type=Path, metavar="HISTORY", help="judge a history file again, run nothing")
     add("--clients-dir", type=Path, default=Path("clients"), help="folder of the client programs")
+    add("--broker-option", action="append", default=[], metavar="--OPTION=VALUE",
+        help="also give this to every broker; may be repeated")  # fmt: skip
     python = shlex.quote(sys.executable)
     add("--qpidd", default=f"{python} -m tanist.cli.qpidd", help="the broker's command")
     add("--qpid-ha", default=f"{python} -m tanist.cli.qpid_ha", help="the operator's command")
     return out
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration like ``90s``, ``30m`` or ``1h``. Raises: ArgumentTypeError."""
+    match = re.fullmatch(r"(\d+)([smh])", text)
+    seconds = int(match[1]) * SECONDS[match[2]] if match else 0
+    if not SOAK_MIN_S <= seconds <= SOAK_MAX_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time from 10s to 24h, like 90s, 30m, 1h")
+    return float(seconds)
 
 
 def choose_scenarios(names: str) -> list[Scenario]:
@@ -89,9 +108,13 @@ def main(arguments: list[str] | None = None) -> int:
     if not clients:
         return _usage(f"no clients in {options.clients_dir}; see --clients-dir")
     extra: tuple[str, ...] = ()
-    if options.messages:
+    if options.soak:
+        scenarios = [soaked(SOAK, options.soak)]
+        extra += ("--soak", f"{options.soak:.0f}s")
+    elif options.messages:
         scenarios = [scaled(scenario, options.messages) for scenario in scenarios]
-        extra = ("--messages", str(options.messages))
+        extra += ("--messages", str(options.messages))
+    extra += tuple(f"--broker-option={option}" for option in options.broker_option)
     return campaign.run(
         campaign.Options(
             scenarios=scenarios,
@@ -101,6 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
             out=options.out,
             qpidd=tuple(shlex.split(options.qpidd)),
             qpid_ha=tuple(shlex.split(options.qpid_ha)),
+            broker_options=tuple(options.broker_option),
             arguments=extra,
             not_run_fails=os.environ.get("CI", "").lower() in ("true", "1"),
         ),

@@ -2,8 +2,9 @@
 
 Each record has the time at which the drill learnt it (``at``), the time at which it happened on the
 drill's clock (``t``), its source (a client's name, or ``drill``) and the event: a message of the
-client protocol, or a note of the drill (``NOTES``). Checkers are functions of a list of records and
-of nothing else, so an old run can be judged again: ``tanist-interop --judge FILE``.
+client protocol, or a note of the drill (``NOTES``). Checkers are functions of the records and of
+nothing else, so an old run can be judged again: ``tanist-interop --judge FILE``. A long history has
+millions of records: it is written and read as a stream.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ NOTES: Final[dict[str, str]] = {
     "request": "what the drill told the source: request",
     "mark": "a moment: name, and node where it has one",
     "fault": "a fault: name, node, phase (begin, end)",
-    "memory": "resident memory of a broker: node, bytes, moment",
+    "memory": "resident memory of a broker: node, bytes, moment, life (1 = the first process)",
     "broker_log": "a line in a broker's log that must not be there: node, line",
     "broker_exit": "how a broker ended: node, code, expected",
     "client_exit": "how a client program ended: code",
@@ -101,46 +102,55 @@ def fault_time(records: Records, phase: str = "begin") -> int | None:
     return None
 
 
+def failovers(records: Records) -> Iterator[Record]:
+    """The beginning of each fault that makes the clients move (a stopped backup does not)."""
+    for record in notes(records, "fault"):
+        if record.event.get("phase") == "begin" and record.event.get("failover"):
+            yield record
+
+
 class Journal:
-    """Writes a history and keeps it in memory. Call ``close`` at the end of the run."""
+    """Writes a history. Call ``close`` at the end of the run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.records: Records = []
         self._file: TextIO = path.open("w", encoding="utf-8")
 
-    def add(self, at: int, source: str, event: dict[str, object], t: int | None = None) -> Record:
+    def add(self, at: int, source: str, event: dict[str, object], t: int | None = None) -> None:
         """Append one record; ``t`` is the time of the event if it differs from ``at``."""
-        record = Record(at, at if t is None else t, source, event)
-        self.records.append(record)
-        line = {"at": record.at, "t": record.t, "source": source, "event": event}
+        line = {"at": at, "t": at if t is None else t, "source": source, "event": event}
         self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
-        return record
 
     def flush(self) -> None:
         """Hand what was written to the operating system."""
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file; the records stay."""
+        """Close the file."""
         self._file.close()
 
 
-def load(path: Path) -> Records:
-    """The records of a history file. A torn last line (the drill was killed) is dropped.
+def stream(path: Path) -> Iterator[Record]:
+    """The records of a history file, one by one. A torn last line (the drill was killed) is
+    dropped.
 
-    Raises: DamagedHistory, OSError.
+    Raises (on the way): DamagedHistory, OSError.
     """
-    lines = path.read_text("utf-8").split("\n")
-    torn = lines.pop()
-    out: Records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            value = json.loads(line)
-            record = Record(value["at"], value["t"], value["source"], value["event"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise DamagedHistory(f"{path}:{number}: {error!r} in {line[:120]!r}") from error
-        out.append(record)
-    if torn and not out:
-        raise DamagedHistory(f"{path}: no complete line")
-    return out
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith("\n"):
+                if number == 1:
+                    raise DamagedHistory(f"{path}: no complete line")
+                return
+            try:
+                value = json.loads(line)
+                record = Record(value["at"], value["t"], value["source"], value["event"])
+            except (ValueError, KeyError, TypeError) as error:
+                text = f"{path}:{number}: {error!r} in {line[:120]!r}"
+                raise DamagedHistory(text) from error
+            yield record
+
+
+def load(path: Path) -> Records:
+    """All records of a history file. Raises: DamagedHistory, OSError."""
+    return list(stream(path))

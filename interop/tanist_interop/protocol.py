@@ -71,12 +71,22 @@ class Init(Request):
 class Connect(Request):
     """Open the connection, with the library's own reconnect logic on. Answer `done` when it is
     open to a broker that serves; keep trying for as long as it takes (the drill has a deadline and
-    ends the program)."""
+    ends the program). A program that cannot do what `failover` asks answers `unsupported`."""
 
     TYPE = "connect"
     addresses: list[str] = _doc("`host:port` of every broker, in the order in which to try them")
     heartbeat_s: int = _doc("heartbeat interval in seconds, 0 = none")
     reconnect: bool = _opt("false: no reconnecting, report the loss and end", True)
+    failover: str = _opt(
+        "where the library learns the addresses to reconnect to: `addresses` (the list above) or "
+        "`exchange` (the list names the primary only; the rest comes from `amq.failover`)",
+        "addresses",
+    )
+    reopen: bool = _opt(
+        "true: when the library gives a connection up for good, open a new one with it and go on; "
+        "see `reopened`",
+        False,
+    )
     options: dict[str, str] = _opt(
         "`username`, `password`, and options of the library by its own names; an unknown one is "
         "answered with `failed`",
@@ -240,7 +250,8 @@ class Fail(Batch):
 
 @dataclass(frozen=True)
 class Info(Batch):
-    """Nobody knows whether these were sent. When in doubt, this."""
+    """Nobody knows whether these were sent. When in doubt, this. `ok` may follow after `reopened`,
+    never otherwise."""
 
     TYPE = "info"
     reason: str = _opt("for a human", "")
@@ -291,6 +302,19 @@ class Reconnected(Event):
 
 
 @dataclass(frozen=True)
+class Reopened(Event):
+    """The library had given its connection up for good; the program opened a new one with it, and
+    this task goes on (only if `connect` asked for it with `reopen`). What a sender had handed over
+    and was not acknowledged got `info` before; the program sends it again under the same numbers,
+    as applications must, and a later `ok` tells that this try was acknowledged."""
+
+    TYPE = "reopened"
+    task: int = _doc("`id` of the task; each task of the program tells it of itself")
+    reason: str = _opt("what the library said when it gave up", "")
+    in_doubt: int = _opt("messages that are sent again", 0)
+
+
+@dataclass(frozen=True)
 class Error(Event):
     """Something went wrong that no other event tells. A fatal one ends the tasks (`ended`, reason
     `error`) but not the program."""
@@ -306,7 +330,7 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
 )  # fmt: skip
 REPLIES: Final[tuple[type[Reply], ...]] = (InitOk, Done, Unsupported, Failed)
 EVENTS: Final[tuple[type[Event], ...]] = (
-    Invoke, Ok, Fail, Info, Received, Acked, Ended, Disconnected, Reconnected, Error,
+    Invoke, Ok, Fail, Info, Received, Acked, Ended, Disconnected, Reconnected, Reopened, Error,
 )  # fmt: skip
 BY_TYPE: Final[dict[str, type[Message]]] = {m.TYPE: m for m in (*REQUESTS, *REPLIES, *EVENTS)}
 
@@ -319,6 +343,8 @@ CAPABILITIES: Final[dict[str, str]] = {
     "redelivered": "`redelivered` is what the broker said",
     "delivery_count": "`count` is what the broker said",
     "connection_events": "writes `disconnected` and `reconnected`",
+    "failover_exchange": "obeys `failover` = `exchange`",
+    "reopen": "obeys `reopen`",
     "auth": "obeys the options `username` and `password`",
 }
 """Words a program may put in ``init_ok.capabilities``."""
@@ -422,6 +448,11 @@ def expand(sns: Ranges) -> list[int]:
     return [sn for first, last in sns for sn in range(first, last + 1)]
 
 
+def count(sns: Ranges) -> int:
+    """How many sequence numbers the ranges hold."""
+    return sum(last - first + 1 for first, last in sns)
+
+
 def compress(sns: list[int]) -> Ranges:
     """Ranges of consecutive ascending numbers; the order is kept, so ``expand`` undoes it."""
     out: Ranges = []
@@ -461,8 +492,8 @@ what to send and receive, and records what it says; all judgement is in the dril
   slow to start).
 * The first request is `init`. Every request gets exactly one reply; a request whose type the
   program does not know gets `unsupported`.
-* `send`, `receive` and `drain` start **tasks** that run side by side (at least one sender and two
-  receivers in one program); requests are answered while they run.
+* `send`, `receive` and `drain` start **tasks** that run side by side (several senders and receivers
+  in one program); requests are answered while they run.
 * Integers are 64-bit. A language whose numbers are doubles writes and reads the digits itself.
 * Every message carries the application headers (properties) `producer` (string) and `sn` (64-bit
   integer), and as body plain text `producer:sn:` filled up with `x` to `body_bytes`.
@@ -470,7 +501,7 @@ what to send and receive, and records what it says; all judgement is in the dril
   for what the broker acknowledged, `info` for all else (time-outs, exceptions in flight). Each
   sequence number gets one `invoke` and one outcome. Never send a number again on your own where
   the library (capability `resend`) does it; where it does not, the program does it, under the same
-  number and without a second `invoke`.
+  number and without a second `invoke`. The exception is `reopened`: see there.
 * **Batches**: collect numbers of the same kind for at most 20 ms or 500 numbers, then write one
   line; an event that ends something (`ended`, `disconnected`, `error`) is written after all that
   came before it. `t` is the time of the first of the batch. `invoke` is never late: see there.

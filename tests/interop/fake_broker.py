@@ -21,10 +21,14 @@ import threading
 import time
 from pathlib import Path
 
+ADMIN = ("status", "query", "promote")
+
 
 class State:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, others: list[str], public_url: str) -> None:
         self.status = "joining"
+        self.others = others
+        self.public_url = public_url
         self.queues: dict[str, list[list]] = {}  # [producer, sn, redelivered]
         self.log_path = folder / "replicated.log"
         self.log = None
@@ -68,8 +72,7 @@ class Connection:
             while b"\n" in self.buffer:
                 line, self.buffer = self.buffer.split(b"\n", 1)
                 request = json.loads(line)
-                admin = request["op"] in ("status", "promote")
-                if not admin and self.state.status != "active":
+                if request["op"] not in ADMIN and self.state.status != "active":
                     return False
                 answer = getattr(self, request["op"])(**request)
                 self.sock.sendall(json.dumps(answer).encode() + b"\n")
@@ -85,6 +88,17 @@ class Connection:
     def status(self, **_):
         return self.state.status
 
+    def query(self, **_):
+        members = []
+        for address in self.state.others:
+            host, port = address.split(":")
+            try:
+                ready = ask(address, "status", 0.2) == "ready"
+            except (OSError, ValueError):
+                continue
+            members.append({"host-name": host, "port": int(port), "status": 2 if ready else 1})
+        return json.dumps({"status": self.state.status, "members": members})
+
     def promote(self, **_):
         if self.state.status != "active":
             self.state.promote()
@@ -92,6 +106,10 @@ class Connection:
 
     def hello(self, **_):
         return "hello"
+
+    def addresses(self, **_):
+        known = self.state.public_url
+        return [] if known == "none" else known.split(",")
 
     def put(self, queue, producer, sn, **_):
         if os.environ.get("FAKE_FAULT") != "lose" or sn % 20:
@@ -115,18 +133,22 @@ class Connection:
         return "ok"
 
 
-def join(state: State, others: list[str]) -> None:
+def ask(address: str, op: str, timeout: float) -> str:
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=timeout) as sock:
+        file = sock.makefile("rw")
+        file.write(json.dumps({"op": op}) + "\n")
+        file.flush()
+        return json.loads(file.readline())
+
+
+def join(state: State) -> None:
     """Become a ready backup as soon as somebody is active."""
     while state.status == "joining":
-        for address in others:
-            host, port = address.split(":")
+        for address in state.others:
             try:
-                with socket.create_connection((host, int(port)), timeout=1) as sock:
-                    file = sock.makefile("rw")
-                    file.write('{"op":"status"}\n')
-                    file.flush()
-                    if json.loads(file.readline()) == "active" and state.status == "joining":
-                        state.status = "ready"
+                if ask(address, "status", 1) == "active" and state.status == "joining":
+                    state.status = "ready"
             except (OSError, ValueError):
                 continue
         time.sleep(0.02)
@@ -136,17 +158,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("socket-fd", "port"):
         parser.add_argument(f"--{name}", type=int)
-    for name in ("data-dir", "ha-brokers-url", "log-to-file"):
+    for name in ("data-dir", "ha-brokers-url", "ha-public-url", "log-to-file"):
         parser.add_argument(f"--{name}")
     options, _ = parser.parse_known_args()
     text = "Traceback (most recent call last):\n  File x\nKeyError: 1\n"
     Path(options.log_to_file).write_text(
         text if os.environ.get("FAKE_FAULT") == "traceback" else "2026 [HA] info Started\n"
     )
-    state = State(Path(options.data_dir).parent)
     listener = socket.socket(fileno=options.socket_fd)
     others = [a for a in options.ha_brokers_url.split(",") if not a.endswith(f":{options.port}")]
-    threading.Thread(target=join, args=(state, others), daemon=True).start()
+    state = State(Path(options.data_dir).parent, others, options.ha_public_url)
+    threading.Thread(target=join, args=(state,), daemon=True).start()
     serve(state, listener)
 
 

@@ -2,7 +2,9 @@
 
 One connection per task, one request at a time; sends again by itself after a reconnect. FAKE_CLIENT
 in the environment makes it bad: ``missing`` (cannot run), ``liar`` (says done to what it does not
-know), ``mute`` (says nothing), ``babble`` (writes no JSON), ``crash`` (dies in mid-stream).
+know), ``mute`` (says nothing), ``babble`` (writes no JSON), ``crash`` (dies in mid-stream),
+``give-up`` (its library gives the connection of a sender up in mid-stream), ``simple`` (knows
+no failover but from the addresses that it is given).
 """
 
 from __future__ import annotations
@@ -70,6 +72,7 @@ class Link:
 class Tasks:
     def __init__(self) -> None:
         self.addresses: list[str] = []
+        self.reopen = False
         self.stopped: set[int] = set()
 
     def over(self, task: int) -> bool:
@@ -88,6 +91,15 @@ class Tasks:
                 link.ask(op="put", queue=queue, producer=producer, sn=i)
                 if FAULT == "crash" and i > 100:
                     os._exit(3)
+                if FAULT == "give-up" and i == 105:
+                    batch = {"task": id, "producer": producer, "sns": [[sn, i]]}
+                    event("info", **batch, reason="the library gave up")
+                    if not self.reopen:
+                        event("error", text="GaveUp", task=id, fatal=True)
+                        return
+                    event("reopened", task=id, reason="GaveUp", in_doubt=i - sn + 1)
+                    for doubtful in range(sn, i + 1):
+                        link.ask(op="put", queue=queue, producer=producer, sn=doubtful)
             event("ok", task=id, producer=producer, sns=[[sn, sn + block - 1]])
             sn += block
             if rate_per_s:
@@ -121,13 +133,18 @@ class Tasks:
 def answer(tasks: Tasks, request: dict) -> None:
     kind, number = request["type"], request["id"]
     if kind == "init":
+        can = ["send", "receive", "resend", "failover_exchange"]
         write(
             "init_ok", in_reply_to=number, client="fake", protocol=1, versions={"fake": "1"},
-            capabilities=["send", "receive", "resend"], now_ns=time.monotonic_ns(),
+            capabilities=can[:3] if FAULT == "simple" else can, now_ns=time.monotonic_ns(),
         )  # fmt: skip
     elif kind == "connect":
         tasks.addresses = request["addresses"]
-        Link(tasks.addresses).open()
+        tasks.reopen = request["reopen"]
+        link = Link(tasks.addresses)
+        link.open()
+        if request["failover"] == "exchange":
+            tasks.addresses += link.once({"op": "addresses"})
         write("done", in_reply_to=number)
     elif kind in ("send", "receive", "drain"):
         write("done", in_reply_to=number)

@@ -1,4 +1,4 @@
-"""``qpid-ha`` for the stand-in broker: ``status`` and ``promote``."""
+"""``qpid-ha`` for the stand-in broker: ``status``, ``query --json`` and ``promote``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def main() -> int:
     parser.add_argument("-b", required=True)
     parser.add_argument("--timeout", type=float)
     parser.add_argument("--cluster-manager", action="store_true")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("verb")
     options = parser.parse_args()
     host, port = options.b.split(":")

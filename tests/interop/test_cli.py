@@ -27,6 +27,9 @@ def test_the_list(capsys, clients_dir):
         (["--clients", "a,zzz"], "'zzz'"),
         (["--judge", "/nowhere/at/all"], "nowhere"),
         (["--repeat", "many"], "many"),
+        (["--soak", "30"], "like 90s, 30m, 1h"),
+        (["--soak", "1s"], "from 10s"),
+        (["--soak", "99h"], "to 24h"),
     ],
 )
 def test_wrong_usage_is_told_apart_from_a_verdict(capsys, clients_dir, arguments, word):
@@ -45,8 +48,25 @@ def test_help_is_no_error(capsys):
     assert run(capsys, "--help")[0] == 0
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1h", 3600)])
+def test_durations(text, seconds):
+    assert cli.parser().parse_args(["--soak", text]).soak == seconds
+
+
+def test_a_soak_from_the_command_line(capsys, clients_dir, monkeypatch):
+    seen = []
+    monkeypatch.setattr("tanist_interop.cli.campaign.run", lambda o, _: seen.append(o) or 0)
+    words = ["--soak", "30m", "--seed", "7", "--broker-option=--trace"]
+    assert run(capsys, *words, "--clients-dir", clients_dir)[0] == 0
+    (options,) = seen
+    (scenario,) = options.scenarios
+    assert (scenario.name, scenario.soak_s) == ("soak", 1800)
+    assert options.broker_options == ("--trace",)
+    assert options.arguments == ("--soak", "1800s", "--broker-option=--trace")
+
+
 def test_all_scenarios():
-    assert len(cli.choose_scenarios("all")) == 4
+    assert len(cli.choose_scenarios("all")) == 6
     names = [scenario.name for scenario in cli.choose_scenarios("no-fault,kill-primary")]
     assert names == ["no-fault", "kill-primary"]
 

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 EXAMPLES = [
     protocol.Init(1, "a", 1),
-    protocol.Connect(2, ["h:1"], 1, False, {"username": "x"}),
+    protocol.Connect(2, ["h:1"], 1, False, "exchange", True, {"username": "x"}),
+    protocol.Reopened(1, 3, "gave up", 7),
     protocol.Send(3, "q", "p", 2**60, 0, 0.5),
     protocol.Drain(4, "q", 1),
     protocol.InitOk(1, "c", 1, {"python": "2.7"}, ["send"], 2**62),
@@ -81,6 +82,11 @@ def test_ranges_hold_the_numbers_in_order(sns):
     ranges = protocol.compress(sns)
     assert protocol.expand(ranges) == sns
     assert all(first <= last for first, last in ranges)
+
+
+@given(st.lists(st.tuples(st.integers(-5, 30), st.integers(0, 9)).map(lambda p: [p[0], sum(p)])))
+def test_ranges_are_counted_without_expanding_them(ranges):
+    assert protocol.count(ranges) == len(protocol.expand(ranges))
 
 
 def test_ascending_runs_are_one_range():

@@ -1,12 +1,20 @@
 """Brokers: nothing in a log that must not be there, no death that nobody caused, memory flat.
 
-Memory: what a broker holds at the end, when every queue is empty, may exceed what it held before
-the first message by a fixed allowance and a little per acknowledged message (allocator slack), not
-by what passed through.
+Memory is judged by samples taken when every queue was empty or nearly so.
+
+* A broker may hold more than in its first sample by a fixed allowance and a little per message
+  that was acknowledged meanwhile (allocator slack, the log that it keeps for backups), up to a
+  limit that no number of messages lifts.
+* Where many brokers were started one after the other (a soak), one that has just caught up holds
+  at the end what one held at the beginning: what had leaked into the replicated state would show.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import median
 from typing import Final
 
 from tanist_interop import history
@@ -21,6 +29,28 @@ ALLOWANCE_BYTES: Final = 48 * 1024 * 1024
 PER_MESSAGE_BYTES: Final = 400
 """Less than one queued message costs; a broker that keeps messages is far above after 10,000."""
 
+GROWTH_MAX_BYTES: Final = ALLOWANCE_BYTES + 64 * 1024 * 1024
+"""However many messages passed: the log kept for backups is full then."""
+
+YOUNG_ALLOWANCE_BYTES: Final = 8 * 1024 * 1024
+"""Between brokers that have just caught up; they differ by 3 MiB of allocator slack."""
+
+YOUNG_MIN: Final = 8
+"""Fewer starts say nothing about a trend."""
+
+QUIET_MOMENTS: Final = ("ready", "whole", "end")
+"""Of samples: formed, whole again, drained."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one process held at one quiet moment."""
+
+    node: str
+    life: int
+    t: int
+    size: int
+
 
 def memory(records: history.Records) -> dict[str, dict[str, int]]:
     """Per node: bytes by moment (the last sample of each moment)."""
@@ -31,8 +61,57 @@ def memory(records: history.Records) -> dict[str, dict[str, int]]:
     return out
 
 
-def check(ops: Operations, records: history.Records) -> Finding:
+def quiet_samples(records: history.Records) -> list[Sample]:
+    """The samples that are judged, in order."""
+    return [
+        Sample(
+            str(note.event["node"]),
+            int(str(note.event.get("life", 1))),
+            note.t,
+            int(str(note.event["bytes"])),
+        )
+        for note in history.notes(records, "memory")
+        if note.event["moment"] in QUIET_MOMENTS
+    ]
+
+
+def growth(ops: Operations, samples: list[Sample]) -> list[str]:
+    """Brokers that hold more than they may."""
+    first: dict[str, Sample] = {}
+    out: dict[str, str] = {}
+    series = [(acks.times, list(accumulate(acks.counts))) for acks in ops.acks.values()]
+
+    def acknowledged(t: int) -> int:
+        counts = ((sums, bisect_right(times, t)) for times, sums in series)
+        return sum(sums[at - 1] for sums, at in counts if at)
+
+    for sample in samples:
+        begin = first.setdefault(sample.node, sample)
+        messages = acknowledged(sample.t) - acknowledged(begin.t)
+        limit = min(GROWTH_MAX_BYTES, ALLOWANCE_BYTES + PER_MESSAGE_BYTES * messages)
+        grown = sample.size - begin.size
+        if grown > limit:
+            text = f"{sample.node} grew by {grown >> 20} MiB (limit {limit >> 20} MiB)"
+            out.setdefault(sample.node, text)
+    return [out[node] for node in sorted(out)]
+
+
+def young(samples: list[Sample]) -> tuple[int, int] | None:
+    """What a broker held that had just caught up: in the first quarter of the starts and in the
+    last, each a median; None if there were too few."""
+    first: dict[tuple[str, int], int] = {}
+    for sample in samples:
+        first.setdefault((sample.node, sample.life), sample.size)
+    sizes = list(first.values())
+    quarter = len(sizes) // 4
+    if len(sizes) < YOUNG_MIN:
+        return None
+    return int(median(sizes[:quarter])), int(median(sizes[-quarter:]))
+
+
+def check(ops: Operations) -> Finding:
     """Logs, exits and memory."""
+    records = ops.records
     problems = [
         f"{note.event['node']} logged: {str(note.event['line'])[:160]}"
         for note in history.notes(records, "broker_log")
@@ -42,12 +121,15 @@ def check(ops: Operations, records: history.Records) -> Finding:
     for note in history.notes(records, "broker_exit"):
         if not note.event["expected"]:
             problems.append(f"{note.event['node']} ended by itself, code {note.event['code']}")
-    samples = memory(records)
-    limit = ALLOWANCE_BYTES + PER_MESSAGE_BYTES * len(ops.acknowledged)
-    for node, sample in sorted(samples.items()):
-        if "ready" in sample and "end" in sample:
-            growth = sample["end"] - sample["ready"]
-            if growth > limit:
-                problems.append(f"{node} grew by {growth >> 20} MiB (limit {limit >> 20} MiB)")
-    figures: dict[str, object] = {"memory_bytes": samples}
+    samples = quiet_samples(records)
+    problems += growth(ops, samples)
+    figures: dict[str, object] = {"memory_bytes": memory(records)}
+    trend = young(samples)
+    if trend is not None:
+        begin, end = trend
+        figures["young_bytes"] = [begin, end]
+        figures["most_bytes"] = max(sample.size for sample in samples)
+        if end - begin > YOUNG_ALLOWANCE_BYTES:
+            sizes = f"{begin >> 20} MiB at first, {end >> 20} MiB at last"
+            problems.append(f"a broker that has just caught up holds more and more: {sizes}")
     return Finding(NAME, Valid.FALSE if problems else Valid.TRUE, figures, tuple(problems))

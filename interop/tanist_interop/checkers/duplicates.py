@@ -1,63 +1,138 @@
-"""Duplicates: none without a fault, and few enough with one (spec/clients.md section 9).
+"""Duplicates: none without a reason, and few enough with one (spec/clients.md section 9).
 
-The bound per failover and queue is what may have been under way: of each receiver its prefetch and
-what it had not acknowledged yet, of each sender its window.
+Copies come of **breaks**: a failover, or a connection that a client lost beside it. What one break
+explains of a queue is what may have been under way: of each receiver its prefetch and what it had
+not acknowledged yet, of each sender its window.
+
+Each copy is charged to the last break before it. What a break leaves unused is carried over to the
+next one only while the queue had not been worked off: queues are first in first out, so when a
+message that was sent after a break has been received, so have all copies of that break.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
+from dataclasses import dataclass
+from typing import Final
 
 from tanist_interop import history, protocol
 from tanist_interop.checkers.finding import Finding, Valid
-from tanist_interop.checkers.operations import Key, Operations
+from tanist_interop.checkers.operations import Operations, Task
+from tanist_interop.checkers.ranges import Messages
 
 NAME = "duplicates"
 
+MAX_PROBLEMS: Final = 10
+"""Of one run; more of the same tell nothing new."""
 
-def per_queue(ops: Operations) -> dict[str, int]:
-    """How many further copies came out of each queue."""
-    seen: set[Key] = set()
+BATCH_NS: Final = 100_000_000
+"""A line about deliveries has the time of its first one; the last one came so much later at most
+(20 ms, on a machine that keeps up)."""
+
+
+@dataclass
+class Break:
+    """A moment at which messages under way may come again, for one queue."""
+
+    t: int
+    explained: int
+    copies: int = 0
+    worked_off: bool = False
+    """A message that was sent after it has been received."""
+
+
+def under_way(ops: Operations, tasks: set[Task]) -> dict[str, int]:
+    """The most messages that these tasks may have under way on each queue."""
     out: Counter[str] = Counter()
-    for delivery in ops.deliveries:
-        if delivery.key in seen:
-            out[ops.queue_of(delivery.receiver)] += 1
-        seen.add(delivery.key)
-    return dict(out)
-
-
-def bounds(ops: Operations, failovers: int) -> dict[str, int]:
-    """The most duplicates that so many failovers explain, per queue."""
-    out: Counter[str] = Counter()
-    for send in ops.senders.values():
-        out[send.queue] += failovers * send.window
-    for receive in ops.receivers.values():
+    for task in tasks & ops.senders.keys():
+        out[ops.senders[task].queue] += ops.senders[task].window
+    for task in tasks & ops.receivers.keys():
+        receive = ops.receivers[task]
         if isinstance(receive, protocol.Receive):
-            out[receive.queue] += failovers * (receive.prefetch + receive.ack_every)
+            out[receive.queue] += receive.prefetch + receive.ack_every
     return dict(out)
 
 
-def failovers(records: history.Records) -> int:
-    """How many faults made the clients move (a stopped backup does not)."""
-    return sum(
-        1
-        for note in history.notes(records, "fault")
-        if note.event.get("phase") == "begin" and note.event.get("failover")
-    )
+def beside(ops: Operations) -> list[tuple[int, set[Task]]]:
+    """What broke beside the failovers: when, and whose tasks. The first loss that a program reports
+    after a failover is that failover; further ones, and connections that it opened anew, are its
+    own."""
+    failovers = [note.t for note in history.failovers(ops.records)]
+    tasks = {*ops.senders, *ops.receivers}
+    out: list[tuple[int, set[Task]]] = []
+    last: dict[str, int] = {}
+    for record, _ in history.messages(ops.records, protocol.Disconnected):
+        source = record.source
+        known = bisect_right(failovers, record.t)
+        if last.get(source, 0) == known:
+            out.append((record.t, {task for task in tasks if task[0] == source}))
+        last[source] = known
+    for record, reopened in history.messages(ops.records, protocol.Reopened):
+        out.append((record.t, {(record.source, reopened.task)}))
+    return out
 
 
-def check(ops: Operations, records: history.Records) -> Finding:
-    """Duplicates of each queue are within its bound."""
-    count = per_queue(ops)
-    bound = bounds(ops, failovers(records))
-    problems = [
-        f"{queue}: {n} duplicates, explained are {bound.get(queue, 0)}"
-        for queue, n in sorted(count.items())
-        if n > bound.get(queue, 0)
-    ]
+def breaks(ops: Operations) -> dict[str, list[Break]]:
+    """Per queue: its breaks, ascending."""
+    everybody = {*ops.senders, *ops.receivers}
+    events = [(note.t, everybody) for note in history.failovers(ops.records)] + beside(ops)
+    used = [*ops.senders.values(), *ops.receivers.values()]
+    out: dict[str, list[Break]] = {task.queue: [] for task in used}
+    for t, tasks in sorted(events, key=lambda event: event[0]):
+        for queue, explained in under_way(ops, tasks).items():
+            out[queue].append(Break(t, explained))
+    return out
+
+
+def charge(ops: Operations) -> dict[str, list[Break]]:
+    """The breaks of each queue with the copies that came after each; before the first one no copy
+    is explained at all."""
+    out = {queue: [Break(0, 0), *found] for queue, found in breaks(ops).items()}
+    times = {queue: [entry.t for entry in found] for queue, found in out.items()}
+    seen = Messages()
+    for delivery in ops.deliveries:
+        queue = ops.queue_of(delivery.receiver)
+        entry = out[queue][bisect_right(times[queue], delivery.t + BATCH_NS) - 1]
+        new = seen.add(delivery.producer, delivery.first, delivery.last)
+        entry.copies += len(delivery) - sum(last - first + 1 for first, last in new)
+        if new and not entry.worked_off:
+            attempted = ops.attempts.time_of((delivery.producer, new[-1][1]))
+            entry.worked_off = attempted is not None and attempted > entry.t
+    return out
+
+
+def excesses(queue: str, found: list[Break], began: int) -> list[str]:
+    """What is wrong with the copies of one queue."""
+    out = []
+    left = 0
+    for entry in found:
+        budget = entry.explained + left
+        if entry.copies > budget:
+            when = f"{max(0, entry.t - began) / 1e9:.1f} s" if entry.t else "the start"
+            out.append(f"{queue}: {entry.copies} duplicates after {when}, explained are {budget}")
+        left = 0 if entry.worked_off else max(0, budget - entry.copies)
+    return out
+
+
+def check(ops: Operations) -> Finding:
+    """Duplicates of each queue are within what its breaks explain."""
+    queues = charge(ops)
+    problems: list[str] = []
+    for queue, found in sorted(queues.items()):
+        problems += excesses(queue, found, ops.span[0])
+    every = [entry for found in queues.values() for entry in found]
     figures: dict[str, object] = {
-        "duplicated": sum(count.values()),
-        "bound": sum(bound.values()),
-        "per_queue": {queue: [count.get(queue, 0), bound[queue]] for queue in sorted(bound)},
+        "duplicated": sum(entry.copies for entry in every),
+        "bound": sum(entry.explained for entry in every),
+        "failovers": len(list(history.failovers(ops.records))),
+        "beside": len(beside(ops)),
+        "most_at_once": max((entry.copies for entry in every), default=0),
+        "bound_at_once": max((entry.explained for entry in every), default=0),
+        "per_queue": {
+            queue: [sum(e.copies for e in found), sum(e.explained for e in found)]
+            for queue, found in sorted(queues.items())
+        },
     }
-    return Finding(NAME, Valid.FALSE if problems else Valid.TRUE, figures, tuple(problems))
+    shown = tuple(problems[:MAX_PROBLEMS])
+    return Finding(NAME, Valid.FALSE if problems else Valid.TRUE, figures, shown)

@@ -1,56 +1,132 @@
 """Failover time, taken apart: fault to detection, to promotion, to the first new acknowledgement.
 
-All from the moment of the kill, in milliseconds: *detect* = a client's library says that the
+All from the moment of the fault, in milliseconds: *detect* = a client's library says that the
 connection is lost; *promote* = ``qpid-ha promote`` came back; *first ack* = a sender's first
-acknowledgement after the promotion began. A run in which a sender got no new acknowledgement shows
-nothing: unknown.
+acknowledgement after the promotion began. A failover counts when every sender got one before the
+next failover; a run in which one did not, or with fewer than wanted, shows nothing: unknown.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from itertools import pairwise
+
 from tanist_interop import history, protocol
-from tanist_interop.checkers.finding import Finding, Valid
+from tanist_interop.checkers.finding import MAX_EXAMPLES, Finding, Valid
 from tanist_interop.checkers.operations import Operations
 
 NAME = "failover"
+
+
+@dataclass
+class Failover:
+    """One failover; times of the drill's clock in ns, 0 for what never happened."""
+
+    fault: int
+    until: int
+    """When the next one began."""
+    promotion: int = 0
+    promoted: int = 0
+    detect_ms: dict[str, float] = field(default_factory=dict)
+    """Per client program."""
+    first_ack_ms: dict[str, float] = field(default_factory=dict)
+    """Per sender."""
+
+    @property
+    def promote_ms(self) -> float:
+        """From the fault to the end of the promotion."""
+        return _ms(self.fault, self.promoted)
 
 
 def _ms(since: int, until: int) -> float:
     return round((until - since) / 1e6, 1)
 
 
-def detections(records: history.Records, fault: int) -> dict[str, float]:
-    """Per client program: milliseconds from the fault to its first notice of loss."""
-    out: dict[str, float] = {}
-    for record, _ in history.messages(records, protocol.Disconnected):
-        if record.t >= fault:
-            out.setdefault(record.source, _ms(fault, record.t))
+def failovers(ops: Operations) -> list[Failover]:
+    """Every failover of the run, in order."""
+    faults = [note.t for note in history.failovers(ops.records)]
+    ends = [*faults, ops.span[1] + 1]
+    out = [Failover(*pair) for pair in pairwise(ends)]
+
+    def current(t: int) -> Failover | None:
+        at = bisect_right(faults, t) - 1
+        return out[at] if at >= 0 else None
+
+    for note in history.notes(ops.records, "mark"):
+        failover = current(note.t)
+        if failover is not None and note.event["name"] == "promote_begin":
+            failover.promotion = failover.promotion or note.t
+        elif failover is not None and note.event["name"] == "promoted":
+            failover.promoted = failover.promoted or note.t
+    for record, _ in history.messages(ops.records, protocol.Disconnected):
+        failover = current(record.t)
+        if failover is not None:
+            failover.detect_ms.setdefault(record.source, _ms(failover.fault, record.t))
+    for failover in out:
+        if failover.promotion:
+            failover.first_ack_ms = first_acks(ops, failover)
     return out
 
 
-def first_acks(records: history.Records, fault: int, promotion: int) -> dict[str, float]:
+def first_acks(ops: Operations, failover: Failover) -> dict[str, float]:
     """Per sender: milliseconds from the fault to its first acknowledgement by the new primary."""
     out: dict[str, float] = {}
-    for record, _ in history.messages(records, protocol.Ok):
-        if record.t > promotion:
-            out.setdefault(record.source, _ms(fault, record.t))
+    for task, acks in ops.acks.items():
+        after = bisect_right(acks.times, failover.promotion)
+        if after < len(acks.times) and acks.times[after] < failover.until:
+            out[ops.name_of(task)] = _ms(failover.fault, acks.times[after])
     return out
 
 
-def check(ops: Operations, records: history.Records) -> Finding:
-    """Every sender went on after the promotion."""
-    fault = history.fault_time(records)
-    began = history.mark_time(records, "promote_begin")
-    promoted = history.mark_time(records, "promoted")
-    if fault is None or began is None or promoted is None:
-        return Finding(NAME, Valid.UNKNOWN, {}, ("no fault followed by a promotion",))
-    detect = detections(records, fault)
-    acks = first_acks(records, fault, began)
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, 95th percentile and maximum; empty for no values."""
+    ordered = sorted(values)
+    if not ordered:
+        return {}
+    last = len(ordered) - 1
+    return {"p50": ordered[last // 2], "p95": ordered[last * 95 // 100], "max": ordered[last]}
+
+
+def faults(records: history.Records) -> dict[str, int]:
+    """How often what was done to whom."""
+    begun = [n.event for n in history.notes(records, "fault") if n.event["phase"] == "begin"]
+    whom = [(str(e["name"]), "primary" if e["failover"] else "backup") for e in begun]
+    return {f"{name} {target}": whom.count((name, target)) for name, target in sorted(set(whom))}
+
+
+def check(ops: Operations, failovers_min: int = 1, must: bool = False) -> Finding:
+    """Every sender went on after each promotion, and there were enough of them. ``must``: that they
+    go on is what the run is about, so it is wrong if one does not."""
+    found = failovers(ops)
+    senders = {ops.name_of(task) for task in ops.senders}
+    problems = []
+    count = 0
+    for number, failover in enumerate(found, 1):
+        idle = sorted(senders - failover.first_ack_ms.keys())
+        where = "" if len(found) == 1 else f" {number} at {_ms(ops.span[0], failover.fault)} ms"
+        if not failover.promoted:
+            problems.append(f"nobody was promoted after fault{where}")
+        problems += [f"{name}: no acknowledgement after the promotion{where}" for name in idle]
+        count += bool(failover.promoted) and not idle
+    if count < failovers_min:
+        problems.append(f"{count} failovers, wanted {failovers_min}")
     figures: dict[str, object] = {
-        "detect_ms": detect,
-        "promote_ms": _ms(fault, promoted),
-        "first_ack_ms": acks,
+        "count": count,
+        "faults": faults(ops.records),
+        "spread_ms": {
+            "detect": spread([ms for each in found for ms in each.detect_ms.values()]),
+            "promote": spread([each.promote_ms for each in found if each.promoted]),
+            "first_ack": spread([ms for each in found for ms in each.first_ack_ms.values()]),
+        },
     }
-    idle = sorted({source for source, _ in ops.senders} - acks.keys())
-    problems = tuple(f"{source}: no acknowledgement after the promotion" for source in idle)
-    return Finding(NAME, Valid.UNKNOWN if problems else Valid.TRUE, figures, problems)
+    if len(found) == 1 and found[0].promoted:
+        (only,) = found
+        figures |= {
+            "detect_ms": only.detect_ms,
+            "promote_ms": only.promote_ms,
+            "first_ack_ms": only.first_ack_ms,
+        }
+    shown = tuple(problems[:MAX_EXAMPLES])
+    bad = Valid.FALSE if must and count < len(found) else Valid.UNKNOWN
+    return Finding(NAME, bad if problems else Valid.TRUE, figures, shown)

@@ -6,7 +6,7 @@ judge it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,7 +31,6 @@ class Subject:
     """What a checker may look at."""
 
     ops: Operations
-    records: history.Records
     scenario: dict[str, object]
 
     def number(self, name: str) -> float:
@@ -43,13 +42,15 @@ class Subject:
 CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     total_queue.NAME: lambda s: total_queue.check(s.ops),
     order.NAME: lambda s: order.check(s.ops),
-    redelivery.NAME: lambda s: redelivery.check(s.ops, s.records),
-    duplicates.NAME: lambda s: duplicates.check(s.ops, s.records),
-    failover.NAME: lambda s: failover.check(s.ops, s.records),
-    stall.NAME: lambda s: stall.check(s.ops, s.records, s.number("link_heartbeat_s")),
-    rejoin.NAME: lambda s: rejoin.check(s.records),
-    brokers.NAME: lambda s: brokers.check(s.ops, s.records),
-    course.NAME: lambda s: course.check(s.ops, s.records, int(s.number("acknowledged_min"))),
+    redelivery.NAME: lambda s: redelivery.check(s.ops),
+    duplicates.NAME: lambda s: duplicates.check(s.ops),
+    failover.NAME: lambda s: failover.check(
+        s.ops, max(1, int(s.number("failovers_min"))), s.scenario.get("failover") == "exchange"
+    ),
+    stall.NAME: lambda s: stall.check(s.ops, s.number("link_heartbeat_s")),
+    rejoin.NAME: lambda s: rejoin.check(s.ops.records),
+    brokers.NAME: lambda s: brokers.check(s.ops),
+    course.NAME: lambda s: course.check(s.ops, int(s.number("acknowledged_min"))),
 }
 """Every checker by the name that scenarios use."""
 
@@ -66,6 +67,8 @@ class Verdict:
     """Per producer: sender, receiver, and the total-queue figures."""
     context: dict[str, object] = field(default_factory=dict)
     """The rest of the first record, the clients that ran and those that did not."""
+    span: tuple[int, int] = (0, 0)
+    """When the drill noted the first and the last record, in ns of its clock."""
 
     def as_json(self) -> dict[str, object]:
         """The verdict as JSON values: what the reports are made of."""
@@ -83,9 +86,11 @@ class Verdict:
         }
 
 
-def judge(records: history.Records) -> Verdict:
-    """Judge a history. Without its first record nothing can be said: unknown."""
-    run = next(history.notes(records, "run"), None)
+def judge(records: Iterable[history.Record]) -> Verdict:
+    """Judge a history, going through it once. Without its first record it is unknown. Raises
+    whatever reading the records raises."""
+    ops = read(records)
+    run = next(history.notes(ops.records, "run"), None)
     if run is None:
         missing = Finding(course.NAME, Valid.UNKNOWN, {}, ("the history has no run record",))
         return Verdict(Valid.UNKNOWN, {}, 0, (missing,))
@@ -93,10 +98,11 @@ def judge(records: history.Records) -> Verdict:
     assert isinstance(scenario, dict)
     seed = run.event["seed"]
     assert isinstance(seed, int)
-    subject = Subject(read(records), records, scenario)
+    subject = Subject(ops, scenario)
     findings = tuple(CHECKERS[name](subject) for name in scenario["checks"])
     valid = combine(f.valid for f in findings)
-    return Verdict(valid, scenario, seed, findings, _flows(subject.ops), _context(records, run))
+    context = _context(ops.records, run)
+    return Verdict(valid, scenario, seed, findings, _flows(ops), context, ops.span)
 
 
 def _flows(ops: Operations) -> list[dict[str, object]]:

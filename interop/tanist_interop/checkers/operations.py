@@ -2,44 +2,76 @@
 
 A message is known by (producer, sn). ``settled`` holds what a receiver was given **and** tried to
 acknowledge: a message that was only seen must still be there at the final drain.
+
+The lines about messages (nearly all of a long history) are not kept: what they say is held as
+ranges. Everything else is in ``records``, for the checkers that want more than sets.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tanist_interop import history, protocol
+from tanist_interop.checkers.ranges import Dated, Key, Messages
 
-Key = tuple[str, int]
 Task = tuple[str, int]
+"""A task: the program it runs in, and the id of the request that began it."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Delivery:
-    """One copy of a message that a client was given."""
+    """Messages of one producer with consecutive numbers that a receiver was given in a row."""
 
-    key: Key
+    producer: str
+    first: int
+    last: int
     receiver: Task
     redelivered: bool
     t: int
-    at: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass
+class Acks:
+    """When a sender was told of acknowledgements, and of how many."""
+
+    times: array[int] = field(default_factory=lambda: array("q"))
+    counts: array[int] = field(default_factory=lambda: array("q"))
 
 
 @dataclass
 class Operations:
     """What was tried, what the clients were told, what came out."""
 
-    attempts: Counter[Key] = field(default_factory=Counter)
-    acknowledged: dict[Key, int] = field(default_factory=dict)
-    """When the drill learnt of the acknowledgement."""
-    failed: set[Key] = field(default_factory=set)
-    unknown: set[Key] = field(default_factory=set)
+    attempts: Dated = field(default_factory=Dated)
+    """With the time at which the program announced them."""
+    attempted: Counter[str] = field(default_factory=Counter)
+    """Announcements per producer: more than its attempts if it announced one twice."""
+    acknowledged: Dated = field(default_factory=Dated)
+    """With the time at which the drill learnt of the acknowledgement."""
+    acks: defaultdict[Task, Acks] = field(default_factory=lambda: defaultdict(Acks))
+    failed: Messages = field(default_factory=Messages)
+    unknown: Messages = field(default_factory=Messages)
+    """Once in doubt; what was sent again may be acknowledged as well."""
     deliveries: list[Delivery] = field(default_factory=list)
-    settled: set[Key] = field(default_factory=set)
+    received: Messages = field(default_factory=Messages)
+    copies: Counter[str] = field(default_factory=Counter)
+    """Deliveries per producer, each copy counted."""
+    taken: Counter[Task] = field(default_factory=Counter)
+    """Deliveries per receiver, each copy counted."""
+    settled: Messages = field(default_factory=Messages)
     senders: dict[Task, protocol.Send] = field(default_factory=dict)
     receivers: dict[Task, protocol.Receive | protocol.Drain] = field(default_factory=dict)
     ended: dict[Task, tuple[int, protocol.Ended]] = field(default_factory=dict)
+    records: history.Records = field(default_factory=list)
+    """All that is not about single messages: notes, requests, replies, connections."""
+    span: tuple[int, int] = (0, 0)
+    """When the drill noted the first and the last record."""
 
     def producers(self) -> dict[str, Task]:
         """Which sender task each producer id belongs to."""
@@ -49,47 +81,62 @@ class Operations:
         """The queue of a receiver task."""
         return self.receivers[receiver].queue
 
+    def name_of(self, sender: Task) -> str:
+        """A sender task for people: its program, and its queue if the program has more of them."""
+        source, _ = sender
+        alone = sum(1 for other, _ in self.senders if other == source) == 1
+        return source if alone else f"{source} to {self.senders[sender].queue}"
 
-def _keys(batch: protocol.Batch) -> list[Key]:
-    return [(batch.producer, sn) for sn in protocol.expand(batch.sns)]
 
-
-def read(records: history.Records) -> Operations:
-    """All operations of a history."""
+def read(records: Iterable[history.Record]) -> Operations:
+    """All operations of a history. Goes through it once."""
     ops = Operations()
-    _read_tasks(records, ops)
-    received: set[Key] = set()
-    tried: set[Key] = set()
+    tried = Messages()
     for record in records:
+        ops.span = (ops.span[0] or record.at, record.at)
         kind = protocol.BY_TYPE.get(record.type)
         if kind is None or not issubclass(kind, protocol.Batch):
+            ops.records.append(record)
             continue
         batch = protocol.from_dict(record.event)
         assert isinstance(batch, protocol.Batch)
-        keys = _keys(batch)
-        if isinstance(batch, protocol.Received):
-            task = (record.source, batch.task)
-            flag = batch.redelivered
-            ops.deliveries += [Delivery(key, task, flag, record.t, record.at) for key in keys]
-            received.update(keys)
-        elif isinstance(batch, protocol.Acked):
-            tried.update(keys)
+        if isinstance(batch, protocol.Acked):
+            _put(tried, batch)
         else:
-            _read_outcome(ops, batch, keys, record.at)
-    ops.settled = received & tried
+            _read_batch(ops, batch, record)
+    ops.settled = ops.received & tried
+    _read_tasks(ops.records, ops)
     return ops
 
 
-def _read_outcome(ops: Operations, batch: protocol.Batch, keys: list[Key], at: int) -> None:
-    if isinstance(batch, protocol.Invoke):
-        ops.attempts.update(keys)
+def _put(where: Messages, batch: protocol.Batch) -> None:
+    for first, last in batch.sns:
+        where.add(batch.producer, first, last)
+
+
+def _read_batch(ops: Operations, batch: protocol.Batch, record: history.Record) -> None:
+    task = (record.source, batch.task)
+    if isinstance(batch, protocol.Received):
+        for first, last in batch.sns:
+            given = Delivery(batch.producer, first, last, task, batch.redelivered, record.t)
+            ops.deliveries.append(given)
+            ops.copies[batch.producer] += len(given)
+            ops.taken[task] += len(given)
+        _put(ops.received, batch)
+    elif isinstance(batch, protocol.Invoke):
+        for first, last in batch.sns:
+            ops.attempts.put(batch.producer, first, last, record.t)
+        ops.attempted[batch.producer] += protocol.count(batch.sns)
     elif isinstance(batch, protocol.Ok):
-        for key in keys:
-            ops.acknowledged.setdefault(key, at)
+        for first, last in batch.sns:
+            ops.acknowledged.put(batch.producer, first, last, record.at)
+        acks = ops.acks[task]
+        acks.times.append(record.t)
+        acks.counts.append(protocol.count(batch.sns))
     elif isinstance(batch, protocol.Fail):
-        ops.failed.update(keys)
+        _put(ops.failed, batch)
     else:
-        ops.unknown.update(keys)
+        _put(ops.unknown, batch)
 
 
 def _read_tasks(records: history.Records, ops: Operations) -> None:
@@ -101,3 +148,6 @@ def _read_tasks(records: history.Records, ops: Operations) -> None:
         ops.receivers[record.source, drain.id] = drain
     for record, ended in history.messages(records, protocol.Ended):
         ops.ended[record.source, ended.task] = (record.at, ended)
+
+
+__all__ = ["Acks", "Delivery", "Key", "Operations", "Task", "read"]

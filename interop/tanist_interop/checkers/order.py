@@ -9,27 +9,24 @@ before, and that comes after a later one of the same producer at the same receiv
 from __future__ import annotations
 
 from tanist_interop.checkers.finding import Finding, Valid, examples
-from tanist_interop.checkers.operations import Key, Operations, Task
+from tanist_interop.checkers.operations import Operations, Task
+from tanist_interop.checkers.ranges import Messages
 
 NAME = "order"
 
 
-def jumps_back(ops: Operations) -> list[Key]:
+def jumps_back(ops: Operations) -> Messages:
     """First copies, not marked redelivered, that came after a later message."""
-    seen: set[Key] = set()
+    seen = Messages()
     highest: dict[tuple[Task, str], int] = {}
-    out = []
+    out = Messages()
     for delivery in ops.deliveries:
-        if delivery.key in seen:
-            continue
-        seen.add(delivery.key)
-        producer, sn = delivery.key
-        place = (delivery.receiver, producer)
-        if sn < highest.get(place, sn):
-            if not delivery.redelivered:
-                out.append(delivery.key)
-        else:
-            highest[place] = sn
+        place = (delivery.receiver, delivery.producer)
+        for first, last in seen.add(delivery.producer, delivery.first, delivery.last):
+            reached = highest.get(place, first - 1)
+            if first < reached and not delivery.redelivered:
+                out.add(delivery.producer, first, min(last, reached - 1))
+            highest[place] = max(reached, last)
     return out
 
 

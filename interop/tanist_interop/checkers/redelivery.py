@@ -1,37 +1,73 @@
 """Redelivered marks: what may have been delivered before says so.
 
-Judged are messages that the broker had acknowledged to their sender before the first fault: the
-sender has no reason to send those again, so every further copy is the broker's own and must be
-marked redelivered (spec/clients.md 0.2). Later ones may be copies that a library sent again
-unmarked, which no broker can tell from new messages; they are only counted.
+A sender has a reason to send a message again if its connection was lost, or the primary hit, after
+it announced the message and before it learnt of the acknowledgement. Without such an interruption
+every further copy of an acknowledged message is the broker's own and must be marked redelivered
+(spec/clients.md 0.2). With one it may be a copy that a library sent again unmarked, which no broker
+can tell from a new message; those are only counted.
 """
 
 from __future__ import annotations
 
-from tanist_interop import history
+from bisect import bisect_left
+
+from tanist_interop import history, protocol
 from tanist_interop.checkers.finding import Finding, Valid, examples
-from tanist_interop.checkers.operations import Key, Operations
+from tanist_interop.checkers.operations import Operations
+from tanist_interop.checkers.ranges import Key, Messages
 
 NAME = "redelivery"
 
 
-def check(ops: Operations, records: history.Records) -> Finding:
-    """Copies after the first of messages acknowledged before the fault are marked."""
-    fault = history.fault_time(records)
-    seen: set[Key] = set()
-    marked = 0
+def interruptions(ops: Operations) -> dict[str, list[int]]:
+    """Per producer: when its sender may have begun to send again, ascending."""
+    common = [note.t for note in history.failovers(ops.records)]
+    own: dict[str, list[int]] = {}
+    for kind in (protocol.Disconnected, protocol.Reopened):
+        for record, _ in history.messages(ops.records, kind):
+            own.setdefault(record.source, []).append(record.t)
+    return {
+        send.producer: sorted([*common, *own.get(source, [])])
+        for (source, _), send in ops.senders.items()
+    }
+
+
+class Excuses:
+    """Which copies may be copies of the sender's."""
+
+    def __init__(self, ops: Operations) -> None:
+        self._ops = ops
+        self._interruptions = interruptions(ops)
+
+    def excused(self, key: Key) -> bool:
+        """Whether the sender of this message may have sent it again."""
+        acknowledged = self._ops.acknowledged.time_of(key)
+        attempted = self._ops.attempts.time_of(key)
+        if acknowledged is None or attempted is None:
+            return True
+        moments = self._interruptions.get(key[0], [])
+        following = bisect_left(moments, attempted)
+        return following < len(moments) and moments[following] <= acknowledged
+
+
+def check(ops: Operations) -> Finding:
+    """Copies after the first of messages that nobody had a reason to send again are marked."""
+    excuses = Excuses(ops)
+    seen = Messages()
+    marked = resent = 0
     unmarked: list[Key] = []
-    resent = 0
     for delivery in ops.deliveries:
+        producer, first, last = delivery.producer, delivery.first, delivery.last
         if delivery.redelivered:
-            marked += 1
-        elif delivery.key in seen:
-            acknowledged = ops.acknowledged.get(delivery.key)
-            if acknowledged is not None and (fault is None or acknowledged < fault):
-                unmarked.append(delivery.key)
-            else:
-                resent += 1
-        seen.add(delivery.key)
+            marked += len(delivery)
+        else:
+            for low, high in seen.of(producer).common(first, last):
+                for sn in range(low, high + 1):
+                    if excuses.excused((producer, sn)):
+                        resent += 1
+                    else:
+                        unmarked.append((producer, sn))
+        seen.add(producer, first, last)
     figures: dict[str, object] = {
         "marked": marked,
         "unmarked": len(unmarked),

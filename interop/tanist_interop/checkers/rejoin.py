@@ -1,4 +1,4 @@
-"""Rejoin: a broker that came back is a ready backup at the end of the run."""
+"""Rejoin: a broker that came back became a ready backup, unless it was hit again before."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ NAME = "rejoin"
 
 def check(records: history.Records) -> Finding:
     """After each healed fault the node was seen ready."""
-    healed = {
-        str(note.event["node"]): note.t
-        for note in history.notes(records, "fault")
-        if note.event.get("phase") == "end"
-    }
-    ready = {
-        str(note.event.get("node")): note.t
-        for note in history.notes(records, "mark")
-        if note.event.get("name") == "rejoined"
-    }
-    missing = sorted(healed.keys() - ready.keys())
-    took = {n: round((ready[n] - healed[n]) / 1e6, 1) for n in healed if n in ready}
-    problems = tuple(f"{node} came back but was not ready in time" for node in missing)
-    if not healed:
+    away: dict[str, int] = {}
+    took: dict[str, list[float]] = {}
+    for record in records:
+        node = str(record.event.get("node"))
+        if record.type == "fault" and record.event.get("phase") == "begin":
+            away.pop(node, None)
+        elif record.type == "fault" and record.event.get("phase") == "end":
+            away[node] = record.t
+        elif record.type == "mark" and record.event.get("name") == "rejoined" and node in away:
+            took.setdefault(node, []).append(round((record.t - away.pop(node)) / 1e6, 1))
+    if not away and not took:
         return Finding(NAME, Valid.UNKNOWN, {}, ("no broker was brought back",))
-    return Finding(NAME, Valid.FALSE if problems else Valid.TRUE, {"ready_ms": took}, problems)
+    figures: dict[str, object] = {
+        "count": sum(map(len, took.values())),
+        "ready_ms": {node: max(times) for node, times in sorted(took.items())},
+    }
+    problems = tuple(f"{node} came back but was not ready in time" for node in sorted(away))
+    return Finding(NAME, Valid.FALSE if problems else Valid.TRUE, figures, problems)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tanist_interop import history, protocol
+from tanist_interop import history
 from tanist_interop.checkers.finding import Finding, Valid
 from tanist_interop.checkers.operations import Operations
 
@@ -33,19 +33,17 @@ def gap(times_ns: list[int], fault: int) -> tuple[float, int]:
     return longest / 1e9, len(points) - index
 
 
-def check(ops: Operations, records: history.Records, link_heartbeat_s: float) -> Finding:
+def check(ops: Operations, link_heartbeat_s: float) -> Finding:
     """Each sender's acknowledgements stop and go on as they must."""
-    fault = history.fault_time(records)
+    fault = history.fault_time(ops.records)
     if fault is None:
         return Finding(NAME, Valid.UNKNOWN, {}, ("no backup was stopped",))
-    times: dict[str, list[int]] = {source: [] for source, _ in ops.senders}
-    for record, _ in history.messages(records, protocol.Ok):
-        times.setdefault(record.source, []).append(record.t)
+    times = {ops.name_of(task): sorted(ops.acks[task].times) for task in ops.senders}
     low, high = link_heartbeat_s / 2, 2 * link_heartbeat_s + SLACK_S
     gaps: dict[str, float] = {}
     problems = []
     for source, when in sorted(times.items()):
-        length, after = gap(sorted(when), fault)
+        length, after = gap(when, fault)
         gaps[source] = round(length, 2)
         if not after or not when or max(when) <= fault:
             problems.append(f"{source}: nothing was confirmed any more after the backup hung")

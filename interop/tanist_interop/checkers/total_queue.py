@@ -1,8 +1,8 @@
 """Total queue: what goes in must come out (spec/reliability.md A).
 
-Multisets over the history: *lost* = acknowledged but never received and settled; *unexpected* =
-received but never attempted; both must be empty. *Duplicated* = came out more often than it was
-attempted; *recovered* = came out although nobody knew whether it was sent. A message whose send
+Sets over the history: *lost* = acknowledged but never received and settled; *unexpected* =
+received but never attempted; both must be empty. *Duplicated* = copies of a message beyond the
+first; *recovered* = came out although nobody knew whether it was sent. A message whose send
 surely failed and which came out all the same is *impossible*: the program or the broker lied.
 
 Without a drain that found every queue empty after the last sender ended there is no verdict on
@@ -11,12 +11,12 @@ loss: the result is unknown.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from tanist_interop import protocol
 from tanist_interop.checkers.finding import Finding, Valid, examples
-from tanist_interop.checkers.operations import Key, Operations
+from tanist_interop.checkers.operations import Operations
+from tanist_interop.checkers.ranges import Messages
 
 NAME = "total-queue"
 
@@ -29,11 +29,11 @@ class Totals:
     acknowledged: int
     received: int
     ok: int
-    lost: frozenset[Key]
-    unexpected: frozenset[Key]
+    lost: Messages
+    unexpected: Messages
     duplicated: int
-    recovered: frozenset[Key]
-    impossible: frozenset[Key]
+    recovered: Messages
+    impossible: Messages
     lost_where: dict[str, int] = field(default_factory=dict)
     """Of the lost ones: before the first received, between, after the last received."""
 
@@ -56,43 +56,48 @@ class Totals:
 def totals(ops: Operations, producer: str | None = None) -> Totals:
     """The sets of one producer, or of all (None)."""
 
-    def mine(key: Key) -> bool:
-        return producer is None or key[0] == producer
+    def mine(messages: Messages) -> Messages:
+        return messages if producer is None else messages.only(producer)
 
-    attempts = Counter({key: n for key, n in ops.attempts.items() if mine(key)})
-    acknowledged = {key for key in ops.acknowledged if mine(key)}
-    received = Counter(d.key for d in ops.deliveries if mine(d.key))
-    unexpected = frozenset(key for key in received if key not in attempts)
-    ok = received.keys() & attempts.keys()
-    surplus = received - attempts
+    attempts, acknowledged = mine(ops.attempts), mine(ops.acknowledged)
+    received, settled = mine(ops.received), mine(ops.settled)
+    copies = ops.copies.total() if producer is None else ops.copies[producer]
+    unexpected = received - attempts
+    ok = received & attempts
+    lost = acknowledged - settled
     return Totals(
-        attempts=attempts.total(),
+        attempts=len(attempts),
         acknowledged=len(acknowledged),
-        received=received.total(),
+        received=copies,
         ok=len(ok),
-        lost=frozenset(acknowledged - ops.settled),
+        lost=lost,
         unexpected=unexpected,
-        duplicated=sum(n for key, n in surplus.items() if key not in unexpected),
-        recovered=frozenset(ok - acknowledged - ops.failed),
-        impossible=frozenset(key for key in received if key in ops.failed),
-        lost_where=_where(acknowledged - ops.settled, ops.settled),
+        duplicated=copies - len(ok) - _copies_of(unexpected, ops),
+        recovered=ok - acknowledged - ops.failed,
+        impossible=received & ops.failed,
+        lost_where=_where(lost, settled),
     )
 
 
-def _where(lost: set[Key], settled: set[Key]) -> dict[str, int]:
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    for producer, sn in settled:
-        first[producer] = min(sn, first.get(producer, sn))
-        last[producer] = max(sn, last.get(producer, sn))
+def _copies_of(messages: Messages, ops: Operations) -> int:
+    """How often these were delivered."""
+    if not messages:
+        return 0
+    given = (messages.of(d.producer).common(d.first, d.last) for d in ops.deliveries)
+    return sum(last - first + 1 for parts in given for first, last in parts)
+
+
+def _where(lost: Messages, settled: Messages) -> dict[str, int]:
     where = {"prefix": 0, "middle": 0, "postfix": 0}
-    for producer, sn in lost:
-        if sn < first.get(producer, sn + 1):
-            where["prefix"] += 1
-        elif sn > last[producer]:
-            where["postfix"] += 1
-        else:
-            where["middle"] += 1
+    for producer in lost.producers():
+        came = settled.of(producer).ranges()
+        for sn in lost.of(producer):
+            if not came or sn < came[0][0]:
+                where["prefix"] += 1
+            elif sn > came[-1][1]:
+                where["postfix"] += 1
+            else:
+                where["middle"] += 1
     return where
 
 

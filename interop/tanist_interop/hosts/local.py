@@ -130,6 +130,19 @@ class LocalCluster:
         process.kill()
         process.wait()
 
+    def terminate(self, node: int) -> int:
+        """SIGTERM; the exit code. Raises: HostError if it does not end (it is killed then)."""
+        process = self._process(node)
+        self.nodes[node].expected_dead = True
+        process.terminate()
+        try:
+            return process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            name = self.nodes[node].name
+            raise HostError(f"{name} did not end {STOP_S:g} s after SIGTERM") from None
+
     def suspend(self, node: int) -> None:
         """SIGSTOP."""
         self._process(node).send_signal(signal.SIGSTOP)
@@ -148,6 +161,18 @@ class LocalCluster:
     def statuses(self, nodes: list[int], timeout_s: float = 5.0) -> list[str]:
         """Status words of these nodes by ``qpid-ha status``; empty for no answer."""
         return self.operator.statuses([self.nodes[node].address for node in nodes], timeout_s)
+
+    def in_sync(self, primary: int, timeout_s: float = 5.0) -> list[int] | None:
+        """The backups that this primary itself lists as ready; None if it does not say so as a
+        primary. Raises: HostError."""
+        ready = self.operator.ready_members(self.nodes[primary].address, timeout_s)
+        if ready is None:
+            return None
+        return [number for number, node in enumerate(self.nodes) if node.address in ready]
+
+    def life(self, node: int) -> int:
+        """The number of its process: 1 is the first one."""
+        return self.nodes[node].lives
 
     def promote(self, node: int) -> None:
         """``qpid-ha promote``. Raises: HostError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Final
 
 TIMEOUT_S: Final = 10.0
 """The default of qpid-ha itself."""
+
+PRIMARY: Final = ("active", "recovering")
+READY: Final = 2
+"""The number of the status ``ready`` in the list of members."""
 
 
 class HostError(Exception):
@@ -38,6 +43,22 @@ class Operator:
         code, text = self._finish(address, "promote", process, timeout_s)
         if code != 0:
             raise HostError(f"qpid-ha promote of {address} failed ({code}): {text.strip()}")
+
+    def ready_members(self, address: str, timeout_s: float = TIMEOUT_S) -> list[str] | None:
+        """``host:port`` of each backup that this primary lists as ready; None if it is no primary,
+        or does not answer. Raises: HostError when the answer is none of ``query --json``."""
+        process = self._start(address, ["query", "--json"], timeout_s)
+        code, text = self._finish(address, "query", process, timeout_s)
+        if code != 0:
+            return None
+        try:
+            answer = json.loads(text)
+            if answer["status"] not in PRIMARY:
+                return None
+            ready = [member for member in answer["members"] if member["status"] == READY]
+            return [f"{member['host-name']}:{member['port']}" for member in ready]
+        except (ValueError, KeyError, TypeError) as error:
+            raise HostError(f"qpid-ha query --json of {address}: {error!r} in {text!r}") from error
 
     def _start(
         self, address: str, arguments: list[str], timeout_s: float

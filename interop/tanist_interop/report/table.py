@@ -60,8 +60,14 @@ def _seconds(ms: float) -> str:
 def failover_lines(results: Results) -> list[str]:
     """Times from the fault, empty when there was no failover."""
     figures = results["figures"].get("failover", {})
-    if "promote_ms" not in figures:
-        return []
+    if "promote_ms" in figures:
+        return _one_failover(figures)
+    if figures.get("count"):
+        return _many_failovers(figures)
+    return []
+
+
+def _one_failover(figures: Results) -> list[str]:
     detect, first = figures["detect_ms"], figures["first_ack_ms"]
     table = [["from the kill to", "detected", "promoted", "first new ack"]]
     for name in sorted(detect.keys() | first.keys()):
@@ -74,15 +80,33 @@ def failover_lines(results: Results) -> list[str]:
     return ["", *align(table)]
 
 
+def _many_failovers(figures: Results) -> list[str]:
+    spread = figures["spread_ms"]
+    columns = [spread[key] for key in ("detect", "promote", "first_ack")]
+    heading = f"{figures['count']} failovers, from the fault to"
+    table = [[heading, "detected", "promoted", "first new ack"]]
+    for key, words in (("p50", "half of them"), ("p95", "95 of 100"), ("max", "the longest")):
+        table.append([words, *(_seconds(c[key]) if c else "-" for c in columns)])
+    faults = ", ".join(f"{name} {n}" for name, n in figures["faults"].items())
+    return ["", *align(table), "", f"faults: {faults}"]
+
+
+def duplicates_line(figures: Results) -> str:
+    """Copies beyond the first, and how many are explained."""
+    total = f"duplicates: {figures.get('duplicated', 0):,}"
+    if figures.get("failovers", 0) <= 1:
+        return f"{total} (bound {figures.get('bound', 0):,})"
+    most, bound = figures["most_at_once"], figures["bound_at_once"]
+    line = f"{total}; at most {most} of one queue after one failover (bound {bound})"
+    return f"{line}; {figures['beside']} connections lost beside the failovers"
+
+
 def fact_lines(results: Results) -> list[str]:
     """One line per further checker that ran."""
     figures, out = results["figures"], [""]
     jumps = figures.get("order", {}).get("jumps_back", 0)
     out.append("order: " + ("kept" if not jumps else f"{jumps} out of order"))
-    duplicates = figures.get("duplicates", {})
-    out.append(
-        f"duplicates: {duplicates.get('duplicated', 0)} (bound {duplicates.get('bound', 0)})"
-    )
+    out.append(duplicates_line(figures.get("duplicates", {})))
     marks = figures.get("redelivery", {})
     out.append(
         f"redelivered: {marks.get('marked', 0)} marked, {marks.get('unmarked', 0)} marks missing, "
@@ -92,7 +116,20 @@ def fact_lines(results: Results) -> list[str]:
         least, most = figures["stall"]["least_s"], figures["stall"]["most_s"]
         out.append(f"no confirmation to {name} for {gap} s (wanted {least} to {most} s)")
     for node, ms in figures.get("rejoin", {}).get("ready_ms", {}).items():
-        out.append(f"{node} was a ready backup {_seconds(ms)} after it came back")
+        most = "at most " if figures["rejoin"]["count"] > 1 else ""
+        out.append(f"{node} was a ready backup {most}{_seconds(ms)} after it came back")
+    reopened = figures.get("course", {}).get("reopened", {})
+    for source, times in sorted(reopened.items()):
+        out.append(
+            f"{source} went on with a new connection {times} times: its library had given up"
+        )
+    if "young_bytes" in figures.get("brokers", {}):
+        begin, end = (size / 2**20 for size in figures["brokers"]["young_bytes"])
+        most = figures["brokers"]["most_bytes"] / 2**20
+        out.append(
+            f"memory of a broker that had just caught up: {begin:.0f} MiB in the first quarter, "
+            f"{end:.0f} MiB in the last; of any at most {most:.0f} MiB"
+        )
     memory = figures.get("brokers", {}).get("memory_bytes", {})
     moments = ("ready", "fault", "end")
     for node, samples in sorted(memory.items()):

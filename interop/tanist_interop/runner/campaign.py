@@ -40,6 +40,7 @@ class Options:
     out: Path
     qpidd: tuple[str, ...]
     qpid_ha: tuple[str, ...]
+    broker_options: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     not_run_fails: bool = False
 
@@ -84,14 +85,17 @@ def run_once(
     words = ["tanist-interop", "--scenario", scenario.name, "--seed", str(seed)]
     command = shlex.join([*words, "--clients", names, *options.arguments])
     context: dict[str, object] = {"command": command, "python": sys.version.split()[0]}
-    settings = Settings(options.qpidd, options.qpid_ha, scenario.nodes, scenario.link_heartbeat_s)
+    settings = Settings(
+        options.qpidd, options.qpid_ha, scenario.nodes, scenario.link_heartbeat_s,
+        options.broker_options,
+    )  # fmt: skip
     plan = Plan(scenario, seed, clients, folder, context)
     say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")
     began = time.monotonic()
     play = Play(plan, LocalCluster(folder, settings), Program, say)
     verdict = play.run()
     seconds = time.monotonic() - began
-    write_reports(folder, verdict, play.journal.records, seconds)
+    write_reports(folder, verdict, seconds)
     say("")
     say(table.render(verdict.as_json(), seconds))
     return verdict, seconds
@@ -99,10 +103,9 @@ def run_once(
 
 def rejudge(path: Path, say: Callable[[str], None]) -> int:
     """Judge a history file again and print the table. Raises: DamagedHistory, OSError."""
-    records = history.load(path)
-    verdict = judge(records)
-    seconds = (records[-1].at - records[0].at) / 1e9 if records else 0.0
-    say(table.render(verdict.as_json(), seconds))
+    verdict = judge(history.stream(path))
+    began, ended = verdict.span
+    say(table.render(verdict.as_json(), (ended - began) / 1e9))
     return EXIT_CODES[verdict.valid]
 
 
@@ -118,13 +121,14 @@ def make_folder(out: Path, name: str) -> Path:
     raise FileExistsError(f"{out / name} and 998 more")
 
 
-def write_reports(folder: Path, verdict: Verdict, records: history.Records, seconds: float) -> None:
+def write_reports(folder: Path, verdict: Verdict, seconds: float) -> None:
     """report.txt, results.json, junit.xml and timeline.svg of one run."""
     results = verdict.as_json()
     text = json.dumps({**results, "seconds": round(seconds, 1)}, indent=1)
     (folder / "results.json").write_text(text + "\n", "utf-8")
     (folder / "report.txt").write_text(table.render(results, seconds), "utf-8")
-    (folder / "timeline.svg").write_text(timeline.draw(records), "utf-8")
+    picture = timeline.draw(history.stream(folder / "history.jsonl"))
+    (folder / "timeline.svg").write_text(picture, "utf-8")
     (folder / "junit.xml").write_bytes(junit.document([(results, seconds)], False))
 
 

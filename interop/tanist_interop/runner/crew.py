@@ -7,6 +7,7 @@ holds, and raises ``DrillError`` when nothing moves any more or a program dies.
 
 from __future__ import annotations
 
+import math
 import queue
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tanist_interop import protocol
+from tanist_interop.checkers.ranges import Numbers
 from tanist_interop.drivers.program import CANNOT_RUN, Gone, Inbox, Said
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.history import DRILL, Journal
@@ -55,6 +57,7 @@ class Member:
     state: str = "starting"
     reason: str = ""
     offset_ns: int = 0
+    capabilities: list[str] = field(default_factory=list)
     last_id: int = 0
     honesty_id: int = 0
     replies: dict[int, protocol.Reply] = field(default_factory=dict)
@@ -83,7 +86,8 @@ class Crew:
         self.inbox: Inbox = queue.Queue()
         self.members: dict[str, Member] = {}
         self.acknowledged: Counter[str] = Counter()
-        self.received: dict[str, set[int]] = {}
+        self.received: dict[str, Numbers] = {}
+        self.reopened: Counter[str] = Counter()
         self.closing = False
         self._start_program = start_program
         self._tick = tick
@@ -125,13 +129,17 @@ class Crew:
         self.journal.add(now, DRILL, {"type": "mark", "name": name, **more})
         return now
 
-    def wait(self, condition: Callable[[], bool], stage: str) -> None:
-        """Work the inbox off until the condition holds. Raises: DrillError."""
-        self._moved = time.monotonic()
+    def wait(self, condition: Callable[[], bool], stage: str, limit_s: float = math.inf) -> None:
+        """Work the inbox off until the condition holds. Raises: DrillError when nothing moves any
+        more, or after ``limit_s`` although other things move."""
+        began = self._moved = time.monotonic()
         while not condition():
             self.pump(0.05)
-            if time.monotonic() - self._moved > self.quiet_s:
+            now = time.monotonic()
+            if now - self._moved > self.quiet_s:
                 raise DrillError(f"{stage}: nothing moved for {self.quiet_s:g} s")
+            if now - began > limit_s:
+                raise DrillError(f"{stage}: not done after {limit_s:g} s")
 
     def pump(self, timeout_s: float) -> None:
         """Take in what the programs said; wait at most so long for the first item."""
@@ -178,21 +186,27 @@ class Crew:
         elif isinstance(message, protocol.Reply):
             self._moved = time.monotonic()
             self._replied(member, at, message)
+        elif isinstance(message, protocol.Reopened):
+            self.reopened[member.name] += 1
+            self._moved = time.monotonic()
         elif isinstance(message, protocol.Error) and message.fatal:
             self._give_up(f"{member.name}: {message.text}")
 
     def _count(self, batch: protocol.Batch) -> None:
         if isinstance(batch, protocol.Ok):
-            self.acknowledged[batch.producer] += len(protocol.expand(batch.sns))
+            self.acknowledged[batch.producer] += protocol.count(batch.sns)
             self._moved = time.monotonic()
         elif isinstance(batch, protocol.Received):
-            self.received.setdefault(batch.producer, set()).update(protocol.expand(batch.sns))
+            numbers = self.received.setdefault(batch.producer, Numbers())
+            for first, last in batch.sns:
+                numbers.add(first, last)
             self._moved = time.monotonic()
 
     def _replied(self, member: Member, at: int, reply: protocol.Reply) -> None:
         member.replies[reply.in_reply_to] = reply
         if isinstance(reply, protocol.InitOk):
             offset = at - reply.now_ns
+            member.capabilities = reply.capabilities
             member.offset_ns = 0 if abs(offset) < SAME_CLOCK_NS else offset
             note = {"type": "client", "init_ok": asdict(reply), "offset_ns": member.offset_ns}
             self.journal.add(at, member.name, note)

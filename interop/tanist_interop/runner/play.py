@@ -12,39 +12,35 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from tanist_interop import protocol
 from tanist_interop.checkers.judge import Verdict, judge
 from tanist_interop.drivers.registry import ClientSpec
-from tanist_interop.faults.process import FAULTS, Fault, Nodes
-from tanist_interop.history import DRILL, Journal
+from tanist_interop.faults.process import Fault
+from tanist_interop.history import DRILL, Journal, stream
 from tanist_interop.hosts.operator import HostError
 from tanist_interop.runner.crew import Crew, DrillError, Member, StartProgram
-from tanist_interop.scenarios.scenario import Flow, Scenario, as_json, fault_moment, flows
+from tanist_interop.runner.soak import Soak
+from tanist_interop.runner.warden import Cluster, Warden
+from tanist_interop.scenarios.scenario import (
+    Flow,
+    Scenario,
+    as_json,
+    fault_moment,
+    flows,
+    rate_of_each,
+)
 
 FORM_S: Final = 30.0
 """Three interpreters that start on two busy cores need a few seconds."""
 
-PROMOTE_S: Final = 15.0
 REJOIN_S: Final = 20.0
 CATCH_UP_S: Final = 5.0
 """What the receivers have not got by then is left to the drain."""
 
-
-class Cluster(Nodes, Protocol):
-    """What a run needs of a host."""
-
-    def start(self) -> None: ...
-    def addresses(self) -> list[str]: ...
-    def form(self, deadline_s: float, pause: Callable[[float], None]) -> None: ...
-    def statuses(self, nodes: list[int], timeout_s: float = ...) -> list[str]: ...
-    def promote(self, node: int) -> None: ...
-    def wait_ready(self, node: int, deadline_s: float, pause: Callable[[float], None]) -> None: ...
-    def check_alive(self) -> None: ...
-    def memory_bytes(self, node: int) -> int: ...
-    def stop(self) -> list[tuple[str, int, bool]]: ...
-    def trouble(self) -> list[tuple[str, str]]: ...
+SOAK_PROGRESS_S: Final = 5.0
+"""Between two lines about a soak."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +71,13 @@ class Play:
         self.say = say
         self.journal = Journal(plan.folder / "history.jsonl")
         self.crew = Crew(self.journal, plan.folder, start_program, self._tick)
+        self.warden = Warden(cluster, self.crew, self.scenario.nodes, self.dice)
+        self.soak: Soak | None = None
         self.flows: list[Flow] = []
         self.senders: list[tuple[Member, int]] = []
         self.receivers: list[tuple[Member, int]] = []
         self.stage = "start"
-        self.began = time.monotonic()
+        self.began = self.told = time.monotonic()
 
     def run(self) -> Verdict:
         """From the first process to the verdict. Never raises for what a run can meet."""
@@ -100,7 +98,7 @@ class Play:
             self._progress(f"aborted: {error}")
         finally:
             self.take_down()
-        return judge(self.journal.records)
+        return judge(stream(self.journal.path))
 
     def launch(self) -> None:
         """Brokers first, then the clients, which start while the brokers form a cluster."""
@@ -110,7 +108,7 @@ class Play:
                 self.crew.add(name, spec)
         self._add_drainer(self.plan.clients)
         self.cluster.form(FORM_S, self.crew.pump)
-        self._memory("ready")
+        self.warden.note_memory("ready")
         self.crew.mark("formed")
         self._progress("three brokers, n1 is primary, the others are ready")
 
@@ -130,14 +128,17 @@ class Play:
                 able.append(spec)
         if not able:
             raise DrillError("no client can run here")
-        self.flows = flows([spec.name for spec in able])
+        self.flows = flows([spec.name for spec in able], self.scenario.flows_each)
         if not any(m.name.endswith(".drain") for m in self._up()):
             self._add_drainer(able)
             self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
 
     def connect(self) -> None:
         """Open all connections and create the queues."""
-        self._open([m for m in self._up() if not m.name.endswith(".drain")])
+        members = [m for m in self._up() if not m.name.endswith(".drain")]
+        if self.scenario.failover == "exchange" and not any(map(asks_exchange, members)):
+            raise DrillError("no client here can ask amq.failover for addresses")
+        self._open(members)
         first = self._member(self.flows[0].sender, "send")
         durable = self.scenario.durable
         told = [
@@ -149,6 +150,7 @@ class Play:
     def stream(self) -> None:
         """Start receivers, then senders."""
         s = self.scenario
+        rate_per_s = rate_of_each(s, len(self.flows))
         for flow in self.flows:
             receiver = self._member(flow.receiver, "receive")
             receive = protocol.Receive(receiver.next_id(), flow.queue, s.prefetch, s.ack_every)
@@ -158,35 +160,45 @@ class Play:
             sender = self._member(flow.sender, "send")
             send = protocol.Send(
                 sender.next_id(), flow.queue, flow.producer, 1, 0,
-                s.rate_per_s, s.window, s.body_bytes, s.durable,
+                rate_per_s, s.window, s.body_bytes, s.durable,
             )  # fmt: skip
             self.senders.append((sender, self.crew.tell(sender, send)))
         self.crew.call(self.senders, "starting senders")
         self.crew.mark("streaming")
 
     def strike(self) -> None:
-        """The fault at its drawn moment, the promotion, the recovery."""
-        if not self.scenario.fault:
-            return
+        """The fault at its drawn moment, the promotion, the recovery; or a soak of them."""
+        if self.scenario.soak_s:
+            strikes = random.Random(self.plan.seed)  # its own, so that it is a plan
+            self.soak = Soak(self.warden, self.crew, self.scenario, self.flows, strikes)
+            self.soak.run()
+            self._progress(self.soak.summary())
+        elif self.scenario.fault:
+            self._strike_once()
+
+    def _strike_once(self) -> None:
         moment = fault_moment(self.scenario, self.plan.seed)
         self._wait_acks(moment, self.scenario.each_min, {}, "before the fault")
-        self._memory("fault")
+        self.warden.note_memory("fault")
         fault = self._begin_fault()
         before = dict(self.crew.acknowledged)
         if self.scenario.promote:
-            before = self._promote(fault.node)
+            others = [node for node in range(self.scenario.nodes) if node != fault.node]
+            before = self.warden.promote(others)
+            self._progress(f"promoted n{self.warden.primary + 1}")
         self._wait_acks(0, self.scenario.each_min, before, "after the fault")
         self._progress("every sender goes on")
         if self.scenario.heal:
-            fault.heal()
-            self._note_fault(fault, "end")
+            self.warden.heal(fault)
             self.cluster.wait_ready(fault.node, REJOIN_S, self._pause)
-            self.crew.mark("rejoined", node=f"n{fault.node + 1}")
+            self.warden.rejoined(fault.node)
             self._progress(f"n{fault.node + 1} is back, a ready backup")
 
     def finish(self) -> None:
         """Enough acknowledged: stop the senders, let the receivers catch up, stop them."""
-        self._wait_acks(self.scenario.acknowledged_min, self.scenario.each_min, {}, "streaming")
+        if not self.scenario.soak_s:
+            enough = self.scenario.acknowledged_min
+            self._wait_acks(enough, self.scenario.each_min, {}, "streaming")
         self._stop(self.senders, "stopping senders")
         self._progress("senders have stopped")
         until = time.monotonic() + CATCH_UP_S
@@ -210,15 +222,13 @@ class Play:
             if m.ended[i].reason != "empty":
                 raise DrillError(f"{m.name}: the drain ended with {m.ended[i].reason}")
         self.cluster.check_alive()
-        self._memory("end")
+        self.warden.note_memory("end")
 
     def take_down(self) -> None:
         """End clients and brokers, look through the brokers' logs."""
         self.crew.end()
         for name, code, expected in self.cluster.stop():
-            event: dict[str, object] = {"type": "broker_exit", "node": name}
-            event |= {"code": code, "expected": expected}
-            self.journal.add(time.monotonic_ns(), DRILL, event)
+            self.warden.note_exit(name, code, expected)
         for name, line in self.cluster.trouble():
             note: dict[str, object] = {"type": "broker_log", "node": name, "line": line}
             self.journal.add(time.monotonic_ns(), DRILL, note)
@@ -241,15 +251,21 @@ class Play:
         return [m for m in self.crew.members.values() if m.state == "up" and m.spec.name in clients]
 
     def _open(self, members: list[Member]) -> None:
-        addresses = self.cluster.addresses()
-        if self.scenario.backup_first:
-            addresses = addresses[1:] + addresses[:1]
-        heartbeat = self.scenario.client_heartbeat_s
-        told = [
-            (m, self.crew.tell(m, protocol.Connect(m.next_id(), addresses, heartbeat)))
-            for m in members
-        ]
+        told = [(m, self.crew.tell(m, self._connect(m))) for m in members]
         self.crew.call(told, "connecting")
+
+    def _connect(self, member: Member) -> protocol.Connect:
+        """How this program is to connect."""
+        s, number = self.scenario, member.next_id()
+        addresses = self.cluster.addresses()
+        if s.failover == "exchange" and asks_exchange(member):
+            return protocol.Connect(
+                number, [addresses[self.warden.primary]], s.client_heartbeat_s,
+                failover="exchange", reopen=s.reopen,
+            )  # fmt: skip
+        if s.backup_first:
+            addresses = addresses[1:] + addresses[:1]
+        return protocol.Connect(number, addresses, s.client_heartbeat_s, reopen=s.reopen)
 
     def _stop(self, tasks: list[tuple[Member, int]], stage: str) -> None:
         for member, task in tasks:
@@ -274,66 +290,34 @@ class Play:
     def _begin_fault(self) -> Fault:
         backups = list(range(1, self.scenario.nodes))
         node = 0 if self.scenario.target == "primary" else self.dice.choice(backups)
-        fault = FAULTS[self.scenario.fault](self.cluster, node)
-        self._note_fault(fault, "begin")
-        fault.begin()
+        fault = self.warden.begin(self.scenario.fault, node, self.scenario.promote)
         self._progress(f"{fault.name} n{node + 1}")
         return fault
-
-    def _note_fault(self, fault: Fault, phase: str) -> None:
-        event: dict[str, object] = {"type": "fault", "name": fault.name, "phase": phase}
-        event |= {"node": f"n{fault.node + 1}", "failover": self.scenario.promote}
-        self.journal.add(time.monotonic_ns(), DRILL, event)
-
-    def _promote(self, dead: int) -> dict[str, int]:
-        """Promote a ready backup; returns the acknowledgements when it began. As a resource manager
-        does: ask all that are left, take one that is ready, again until it works."""
-        until = time.monotonic() + PROMOTE_S
-        others = [node for node in range(self.scenario.nodes) if node != dead]
-        while True:
-            try:
-                return self._promote_ready(others)
-            except HostError:
-                if time.monotonic() > until:
-                    raise
-                self.crew.pump(0.1)
-
-    def _promote_ready(self, nodes: list[int]) -> dict[str, int]:
-        statuses = self.cluster.statuses(nodes)
-        ready = [n for n, status in zip(nodes, statuses, strict=True) if status == "ready"]
-        if not ready:
-            raise HostError(f"no backup is ready: {statuses}")
-        node = self.dice.choice(ready)
-        self.crew.pump(0.0)
-        before = dict(self.crew.acknowledged)
-        self.crew.mark("promote_begin", node=f"n{node + 1}")
-        self.cluster.promote(node)
-        self.crew.mark("promoted", node=f"n{node + 1}")
-        self._progress(f"promoted n{node + 1}")
-        return before
 
     def _pause(self, _seconds: float) -> None:
         until = time.monotonic() + 0.3  # each question costs the start of an interpreter
         while time.monotonic() < until:
             self.crew.pump(0.05)
 
-    def _memory(self, moment: str) -> None:
-        for node in range(self.scenario.nodes):
-            used = self.cluster.memory_bytes(node)
-            if used:
-                event: dict[str, object] = {"type": "memory", "node": f"n{node + 1}"}
-                event |= {"bytes": used, "moment": moment}
-                self.journal.add(time.monotonic_ns(), DRILL, event)
-
     def _tick(self) -> None:
-        self._memory("running")
+        self.warden.note_memory("running")
         self.journal.flush()
         self.cluster.check_alive()
-        if self.stage not in ("launch", "muster"):
+        if self.stage in ("launch", "muster"):
+            return
+        if self.soak is None or self.stage != "strike":
             self._progress(self.stage)
+        elif time.monotonic() - self.told > SOAK_PROGRESS_S:
+            self._progress(self.soak.summary())
 
     def _progress(self, what: str) -> None:
         acks = sum(self.crew.acknowledged.values())
         received = sum(len(sns) for sns in self.crew.received.values())
         passed = time.monotonic() - self.began
+        self.told = time.monotonic()
         self.say(f"{passed:6.1f} s  {acks:7,} acknowledged {received:7,} received  {what}")
+
+
+def asks_exchange(member: Member) -> bool:
+    """Whether the program can learn addresses from ``amq.failover``."""
+    return "failover_exchange" in member.capabilities

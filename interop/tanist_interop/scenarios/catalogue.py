@@ -43,7 +43,37 @@ BACKUP_ADDRESS_FIRST: Final = Scenario(
     each_min=100,
 )
 
+FAILOVER_EXCHANGE: Final = Scenario(
+    name="failover-exchange",
+    summary="SIGKILL the primary; clients were given its address only and ask amq.failover",
+    fault="kill",
+    promote=True,
+    heal=True,
+    failover="exchange",
+    checks=(*BASE_CHECKS, "failover", "rejoin"),
+)
+
+SOAK: Final = Scenario(
+    name="soak",
+    summary="kill, hang and restart brokers at random; what matters is what is there at the end",
+    soak_s=90.0,
+    failovers_min=8,
+    acknowledged_min=50_000,
+    each_min=50,
+    flows_each=2,
+    reopen=True,
+    total_rate_per_s=800.0,
+    checks=(*BASE_CHECKS, "failover", "rejoin"),
+)
+
 CATALOGUE: Final[dict[str, Scenario]] = {
     scenario.name: scenario
-    for scenario in (KILL_PRIMARY, NO_FAULT, STOPPED_BACKUP, BACKUP_ADDRESS_FIRST)
+    for scenario in (
+        KILL_PRIMARY,
+        NO_FAULT,
+        STOPPED_BACKUP,
+        BACKUP_ADDRESS_FIRST,
+        FAILOVER_EXCHANGE,
+        SOAK,
+    )
 }

@@ -31,7 +31,7 @@ class Scenario:
     name: str
     summary: str
     fault: str = ""
-    """``kill`` or ``suspend``, empty for none."""
+    """``kill``, ``suspend`` or ``restart``, empty for none."""
     target: str = "primary"
     """``primary`` or ``backup``: who is hit."""
     promote: bool = False
@@ -40,8 +40,20 @@ class Scenario:
     """Bring the hit broker back before the end; it must become a ready backup."""
     backup_first: bool = False
     """Clients are given the backups' addresses before the primary's."""
+    soak_s: float = 0.0
+    """In place of one fault, faults at random for so long (see ``strikes``)."""
+    failovers_min: int = 0
+    """A soak with fewer failovers shows nothing."""
+    flows_each: int = 1
+    """Queues that each client sends to; each has another receiver, as far as there are others."""
+    failover: str = "addresses"
+    """Where clients learn the addresses to reconnect to: ``addresses`` (they are given all) or
+    ``exchange`` (those that can are given the primary's only, and ask ``amq.failover``)."""
+    reopen: bool = False
+    """Clients open a connection anew when their library gave one up for good."""
     acknowledged_min: int = 10_000
-    """The senders go on until so many are acknowledged in all."""
+    """The senders go on until so many are acknowledged in all. A soak ends by the clock, and shows
+    nothing if fewer were."""
     each_min: int = 500
     """So many of each sender before the fault, and again after it."""
     fault_after: tuple[int, int] = (3_000, 6_000)
@@ -49,6 +61,8 @@ class Scenario:
     rate_per_s: float = 2_000.0
     """Of each sender, 0 = as fast as it can. A fast one would otherwise pile up work for a drain
     while the run waits for a slow one."""
+    total_rate_per_s: float = 0.0
+    """Of all senders together, in equal shares; 0 = ``rate_per_s`` counts."""
     window: int = 100
     prefetch: int = 100
     ack_every: int = 10
@@ -68,14 +82,22 @@ def as_json(scenario: Scenario) -> dict[str, object]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
-def flows(clients: list[str]) -> list[Flow]:
+def flows(clients: list[str], each: int = 1) -> list[Flow]:
     """Each client sends to the next one (the last to the first; one alone to itself), so that each
-    sends and each receives. One queue per flow: order and duplicates are per queue."""
-    out = []
-    for number, sender in enumerate(clients, 1):
-        receiver = clients[number % len(clients)]
-        out.append(Flow(f"drill.{number}", f"{sender}.{number}", sender, receiver))
+    sends and each receives; with ``each`` = 2 also to the one after that, and so on. One queue per
+    flow: order and duplicates are per queue."""
+    out: list[Flow] = []
+    for step in range(1, each + 1):
+        for number, sender in enumerate(clients):
+            receiver = clients[(number + step) % len(clients)]
+            queue = len(out) + 1
+            out.append(Flow(f"drill.{queue}", f"{sender}.{queue}", sender, receiver))
     return out
+
+
+def rate_of_each(scenario: Scenario, senders: int) -> float:
+    """Messages per second of one of so many senders."""
+    return scenario.total_rate_per_s / senders if scenario.total_rate_per_s else scenario.rate_per_s
 
 
 def fault_moment(scenario: Scenario, seed: int) -> int:
@@ -94,4 +116,15 @@ def scaled(scenario: Scenario, acknowledged_min: int) -> Scenario:
         acknowledged_min=acknowledged_min,
         each_min=max(1, int(scenario.each_min * factor)),
         fault_after=(max(1, int(low * factor)), max(1, int(high * factor))),
+    )
+
+
+def soaked(scenario: Scenario, seconds: float) -> Scenario:
+    """The same soak for so long; what it must have moved, in proportion."""
+    factor = seconds / scenario.soak_s
+    return replace(
+        scenario,
+        soak_s=seconds,
+        acknowledged_min=int(scenario.acknowledged_min * factor),
+        failovers_min=int(scenario.failovers_min * factor),
     )

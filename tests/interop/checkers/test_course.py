@@ -7,7 +7,7 @@ from tanist_interop.checkers.operations import read
 
 
 def finding(story, least=20):
-    return check(read(story.records), story.records, least)
+    return check(read(story.records), least)
 
 
 def only_problem(story, least=20):
@@ -57,3 +57,18 @@ def test_every_message_needs_an_outcome(story):
     story.sent(21, ok=False)
     story.ended("s", 21)
     assert only_problem(story) == "1 messages were announced and have no outcome"
+
+
+def test_a_message_is_announced_once(story):
+    story.good().sent(3)
+    story.ended("s", 21)
+    assert only_problem(story) == "1 messages were announced again"
+
+
+def test_connections_that_were_opened_anew_are_counted_and_no_problem(story):
+    story.good()
+    for task in (3, 4):
+        story.say("s", protocol.Reopened(1, task, "InternalError", 5))
+    result = finding(story)
+    assert result.valid is Valid.TRUE
+    assert result.figures == {"reopened": {"s": 2}}

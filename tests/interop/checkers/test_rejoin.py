@@ -8,6 +8,7 @@ def test_a_broker_that_came_back_is_ready(story):
     result = check(story.good().records)
     assert result.valid is Valid.TRUE
     assert list(result.figures["ready_ms"]) == ["n1"]
+    assert result.figures["count"] == 1
 
 
 def test_a_broker_that_stays_away_is_wrong(story):
@@ -19,3 +20,17 @@ def test_a_broker_that_stays_away_is_wrong(story):
 
 def test_nothing_came_back(story):
     assert check(story.records).valid is Valid.UNKNOWN
+
+
+def test_each_time_counts_unless_it_was_hit_again(story):
+    for back in (True, False, True):
+        story.fault("begin", node="n2")
+        story.fault("end", node="n2")
+        if back:
+            story.mark("rejoined", node="n2")
+    result = check(story.records)
+    assert result.valid is Valid.TRUE
+    assert result.figures["count"] == 2
+    story.fault("begin", node="n2")
+    story.fault("end", node="n2")
+    assert check(story.records).valid is Valid.FALSE

@@ -60,6 +60,20 @@ def test_a_suspended_broker_takes_connections_and_says_nothing(cluster):
     cluster.wait_ready(1, 10)
 
 
+def test_a_restart_is_polite(cluster):
+    cluster.start()
+    cluster.form(10)
+    assert cluster.in_sync(0) == [1, 2]
+    assert cluster.in_sync(1) is None
+    assert cluster.terminate(2) == 0
+    cluster.check_alive()
+    assert cluster.in_sync(0) == [1]
+    cluster.restart(2)
+    cluster.wait_ready(2, 10)
+    assert cluster.in_sync(0) == [1, 2]
+    assert [cluster.life(node) for node in (0, 2)] == [1, 2]
+
+
 def test_a_broker_that_dies_by_itself_is_noticed(tmp_path, fake_qpid_ha):
     dying = (sys.executable, "-c", "import sys; sys.exit(3)")
     cluster = LocalCluster(tmp_path, Settings(dying, fake_qpid_ha, nodes=1))
@@ -76,6 +90,12 @@ def test_a_broker_that_ignores_sigterm_is_killed(tmp_path, fake_qpid_ha, monkeyp
     cluster = LocalCluster(tmp_path, Settings(stubborn, fake_qpid_ha, nodes=1))
     cluster.start()
     while "up" not in (tmp_path / "n1.err").read_text():
+        time.sleep(0.02)
+    with pytest.raises(HostError, match=r"n1 did not end 0\.3 s after SIGTERM"):
+        cluster.terminate(0)
+    cluster.restart(0)
+    (tmp_path / "n1.err").write_text("")
+    while "up" not in (tmp_path / "n1.2.err").read_text():
         time.sleep(0.02)
     assert cluster.stop() == [("n1", -9, False)]
 

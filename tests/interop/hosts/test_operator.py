@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 import time
 
@@ -27,6 +28,35 @@ def test_statuses_are_asked_at_the_same_time(tmp_path):
     began = time.monotonic()
     assert subject.statuses(["a", "b", "c"]) == ["ready"] * 3
     assert time.monotonic() - began < 1.1
+
+
+def answer(tmp_path, text):
+    return operator(tmp_path, f"print({text!r})").ready_members("x:1")
+
+
+@pytest.mark.parametrize("status", ["active", "recovering"])
+def test_a_primary_lists_who_is_ready(tmp_path, status):
+    members = [
+        {"host-name": "h", "port": 1, "status": 4},
+        {"host-name": "h", "port": 2, "status": 2},
+        {"host-name": "h", "port": 3, "status": 1},
+    ]
+    text = json.dumps({"status": status, "members": members})
+    assert answer(tmp_path, text) == ["h:2"]
+    assert "x:1 query -> 0" in (tmp_path / "log").read_text()
+
+
+def test_nobody_else_knows_who_is_ready(tmp_path):
+    assert answer(tmp_path, json.dumps({"status": "ready", "members": []})) is None
+    assert operator(tmp_path, "import sys; sys.exit(1)").ready_members("x:1") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Status: active", "[]", '{"status": "active"}', '{"status":"active","members":[{}]}']
+)
+def test_an_answer_that_is_none_is_an_error(tmp_path, text):
+    with pytest.raises(HostError, match="query --json of x:1"):
+        answer(tmp_path, text)
 
 
 def test_promote_passes_what_qpid_ha_wants(tmp_path):

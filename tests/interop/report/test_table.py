@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from tanist_interop import protocol
 from tanist_interop.report.table import align, render, summary
 
 
@@ -55,3 +56,36 @@ def test_the_summary_adds_up(results):
     text = summary([(results, 1.0), (results, 2.0)])
     assert text.startswith("2 runs in 3 s: 2 VALID\n")
     assert text.splitlines()[2].split() == ["40", "40", "44", "0", "0", "4", "0"]
+
+
+def test_a_soak_is_summed_up(story):
+    story.run("soak")
+    story.sender()
+    story.receiver()
+    for number in range(3):
+        story.fault()
+        story.say("s", protocol.Disconnected(story.ms * 1_000_000))
+        story.mark("promote_begin", node="n2")
+        story.mark("promoted", node="n2")
+        story.sent(number)
+        for life in range(3):
+            story.note("memory", node=f"n{life}", bytes=2**25, moment="whole", life=number)
+    story.got(1)
+    story.say("s", protocol.Reopened(1, 3, "Boom", 5))
+    text = render(story.verdict().as_json(), 1)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "3 failovers, from the fault to detected promoted first new ack" in lines
+    assert any(line.startswith("half of them 0.00 s 0.00 s 0.0") for line in lines)
+    assert "faults: kill primary 3" in lines
+    duplicates = "duplicates: 0; at most 0 of one queue after one failover (bound 21); "
+    assert duplicates + "1 connections lost beside the failovers" in lines
+    assert "s went on with a new connection 1 times: its library had given up" in lines
+    assert any("32 MiB in the first quarter, 32 MiB in the last" in line for line in lines)
+
+
+def test_a_broker_that_came_back_often_has_its_longest_time(story):
+    for _ in range(2):
+        story.fault("end")
+        story.mark("rejoined", node="n1")
+    story.run("kill-primary")
+    assert "n1 was a ready backup at most 0.00 s after" in render(story.verdict().as_json(), 1)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 
 import pytest
 
-from tanist_interop import history
+from tanist_interop import history, protocol
 from tanist_interop.checkers.finding import Valid
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import discover
 from tanist_interop.hosts.local import LocalCluster, Settings
+from tanist_interop.runner.crew import QUIET_S
 from tanist_interop.runner.play import Plan, Play
+from tanist_interop.scenarios import strikes
 from tanist_interop.scenarios.catalogue import CATALOGUE
-from tanist_interop.scenarios.scenario import scaled
+from tanist_interop.scenarios.scenario import scaled, soaked
 
 
 @pytest.fixture(autouse=True)
@@ -23,16 +27,28 @@ def _short_waits(monkeypatch):
 
 @pytest.fixture
 def play(tmp_path, clients_dir, fake_qpidd, fake_qpid_ha):
-    def run(name="kill-primary", messages=600):
-        scenario = scaled(CATALOGUE[name], messages)
+    def run(name="kill-primary", messages=600, options=(), quiet_s=QUIET_S, scenario=None):
+        scenario = scenario or scaled(CATALOGUE[name], messages)
         folder = tmp_path / "run"
         folder.mkdir()
         plan = Plan(scenario, 3, list(discover(clients_dir).values()), folder, {"command": "x"})
-        cluster = LocalCluster(folder, Settings(fake_qpidd, fake_qpid_ha))
+        cluster = LocalCluster(folder, Settings(fake_qpidd, fake_qpid_ha, options=options))
         subject = Play(plan, cluster, Program, lambda _: None)
+        subject.crew.quiet_s = quiet_s
         return subject.run(), subject
 
     return run
+
+
+def connects(subject):
+    """The requests to connect that the programs got."""
+    records = history.load(subject.journal.path)
+    return [request for _, request in history.requests(records, protocol.Connect)]
+
+
+def promoted(subject):
+    """The address of the broker that serves in the end."""
+    return subject.cluster.addresses()[subject.warden.primary]
 
 
 def only(verdict, checker):
@@ -51,7 +67,6 @@ def test_kill_primary(play):
     assert figures["total-queue"]["acknowledged"] >= 600
     assert len(figures["failover"]["first_ack_ms"]) == 2
     folder = subject.plan.folder
-    assert history.load(folder / "history.jsonl") == subject.journal.records
     for name in ("n1.log", "n1.2.log", "a.send.log", "a.drain.log", "b.log", "qpid-ha.log"):
         assert (folder / name).exists(), name
 
@@ -59,18 +74,56 @@ def test_kill_primary(play):
 def test_no_fault(play):
     verdict, _ = play("no-fault")
     assert verdict.valid is Valid.TRUE
-    assert verdict.as_json()["figures"]["duplicates"] == {
-        "duplicated": 0, "bound": 0, "per_queue": {"drill.1": [0, 0], "drill.2": [0, 0]},
-    }  # fmt: skip
+    figures = verdict.as_json()["figures"]["duplicates"]
+    assert figures["duplicated"] == figures["bound"] == 0
+    assert figures["per_queue"] == {"drill.1": [0, 0], "drill.2": [0, 0]}
 
 
 def test_backup_address_first(play):
     verdict, subject = play("backup-address-first", 200)
     assert verdict.valid is Valid.TRUE
     addresses = subject.cluster.addresses()
-    requests = [n.event["request"] for n in history.notes(subject.journal.records, "request")]
-    tried = {tuple(r["addresses"]) for r in requests if r["type"] == "connect"}
+    tried = {tuple(request.addresses) for request in connects(subject)}
     assert tried == {(addresses[1], addresses[2], addresses[0])}
+
+
+def test_failover_exchange(play):
+    verdict, subject = play("failover-exchange")
+    assert verdict.valid is Valid.TRUE
+    told = {(tuple(c.addresses), c.failover) for c in connects(subject)}
+    addresses = subject.cluster.addresses()
+    assert told == {((address,), "exchange") for address in (addresses[0], promoted(subject))}
+
+
+def test_clients_that_learn_no_other_address_do_not_fail_over(play):
+    verdict, _ = play("failover-exchange", options=("--ha-public-url=none",), quiet_s=2.0)
+    assert verdict.valid is Valid.FALSE
+    problems = [text for text in verdict.as_json()["problems"] if text.startswith("failover")]
+    assert problems[0] == "failover: a.send: no acknowledgement after the promotion"
+
+
+def make_simple(clients_dir, name):
+    """This client knows no failover but from the addresses that it is given."""
+    path = clients_dir / name / "client.json"
+    spec = json.loads(path.read_text())
+    spec["command"] = ["env", "FAKE_CLIENT=simple", *spec["command"]]
+    path.write_text(json.dumps(spec))
+
+
+def test_a_client_that_cannot_ask_the_exchange_is_given_all_addresses(play, clients_dir):
+    make_simple(clients_dir, "a")
+    verdict, subject = play("failover-exchange")
+    assert verdict.valid is Valid.TRUE
+    told = {(len(c.addresses), c.failover) for c in connects(subject)}
+    assert told == {(3, "addresses"), (1, "exchange")}
+
+
+def test_if_no_client_can_ask_the_exchange_nothing_is_shown(play, monkeypatch):
+    monkeypatch.setenv("FAKE_CLIENT", "simple")
+    verdict, _ = play("failover-exchange")
+    assert verdict.valid is Valid.UNKNOWN
+    problem = verdict.as_json()["problems"][0]
+    assert problem == "course: connect: no client here can ask amq.failover for addresses"
 
 
 def test_a_stopped_backup_that_holds_nothing_up_is_wrong(play):
@@ -130,3 +183,52 @@ def test_a_missing_client_is_left_out(play, clients_dir):
     assert [flow["sender"] for flow in results["flows"]] == ["b"]
     assert results["context"]["not_run"][0]["client"] == "a"
     assert results["context"]["not_run"][0]["remedy"] == "do y"
+
+
+@pytest.fixture
+def soak(play, monkeypatch):
+    """A soak of a few seconds that strikes often."""
+    for name, value in (("REST_S", (0, 0.2)), ("HANG_S", (0.1, 0.5)), ("DOWN_S", (0, 0.2))):
+        monkeypatch.setattr(strikes, name, value)
+    monkeypatch.setattr("tanist_interop.runner.soak.LOOK_S", 0.1)
+    monkeypatch.setattr("tanist_interop.runner.soak.TRUST_S", 0.1)
+
+    def run(seconds=6.0):
+        scenario = soaked(CATALOGUE["soak"], seconds)
+        scenario = replace(scenario, acknowledged_min=300, failovers_min=1, each_min=1)
+        return play(scenario=scenario)
+
+    return run
+
+
+def test_a_soak(soak):
+    verdict, subject = soak()
+    assert verdict.as_json()["problems"] == []
+    assert verdict.valid is Valid.TRUE
+    figures = verdict.as_json()["figures"]
+    assert figures["failover"]["count"] == subject.soak.failovers >= 1
+    assert sum(figures["failover"]["faults"].values()) == subject.soak.strikes
+    assert figures["rejoin"]["count"] >= 1
+    assert len(verdict.flows) == 4
+
+
+@pytest.mark.parametrize(("fault", "checker"), [("lose", "total-queue"), ("again", "redelivery")])
+def test_a_soak_finds_broken_promises(soak, monkeypatch, fault, checker):
+    monkeypatch.setenv("FAKE_FAULT", fault)
+    verdict, _ = soak(4.0)
+    assert verdict.valid is Valid.FALSE
+    assert any(text.startswith(checker) for text in verdict.as_json()["problems"])
+
+
+def test_a_library_that_gives_up_does_not_end_a_soak(soak, monkeypatch):
+    monkeypatch.setenv("FAKE_CLIENT", "give-up")
+    verdict, _ = soak(4.0)
+    assert verdict.as_json()["problems"] == []
+    assert verdict.as_json()["figures"]["course"]["reopened"] == {"a.send": 2, "b": 2}
+
+
+def test_a_library_that_gives_up_ends_other_runs(play, monkeypatch):
+    monkeypatch.setenv("FAKE_CLIENT", "give-up")
+    verdict, _ = play("no-fault", 2000)
+    assert verdict.valid is Valid.UNKNOWN
+    assert any("GaveUp" in text for text in verdict.as_json()["problems"])

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tanist_interop.scenarios.catalogue import CATALOGUE, KILL_PRIMARY
+from tanist_interop.scenarios.catalogue import CATALOGUE, KILL_PRIMARY, SOAK
+from tanist_interop.scenarios.scenario import soaked
 
 
 @pytest.mark.parametrize("scenario", CATALOGUE.values(), ids=lambda s: s.name)
@@ -13,10 +14,19 @@ def test_scenarios_make_sense(scenario):
     assert scenario.target in ("primary", "backup")
     assert scenario.promote == (scenario.fault != "" and scenario.target == "primary")
     assert scenario.fault or not scenario.heal
+    assert scenario.failover in ("addresses", "exchange")
     assert scenario.fault_after[0] >= scenario.each_min or not scenario.fault
     assert scenario.fault_after[1] < scenario.acknowledged_min or not scenario.fault
-    assert ("rejoin" in scenario.checks) == scenario.heal
+    assert ("rejoin" in scenario.checks) == (scenario.heal or scenario.soak_s > 0)
+    assert not (scenario.soak_s and scenario.fault)
 
 
 def test_twenty_kills_acknowledge_two_hundred_thousand():
     assert 20 * KILL_PRIMARY.acknowledged_min >= 200_000
+
+
+def test_half_an_hour_of_soak_fails_over_often_and_moves_a_million():
+    long = soaked(SOAK, 1800)
+    assert long.failovers_min >= 150
+    assert long.acknowledged_min >= 1_000_000
+    assert long.total_rate_per_s * 1800 >= 1.2 * long.acknowledged_min

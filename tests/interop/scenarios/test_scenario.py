@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tanist_interop.scenarios.catalogue import KILL_PRIMARY
-from tanist_interop.scenarios.scenario import fault_moment, flows, scaled
+from tanist_interop.scenarios.catalogue import KILL_PRIMARY, SOAK
+from tanist_interop.scenarios.scenario import fault_moment, flows, rate_of_each, scaled, soaked
 
 
 @settings(max_examples=20, deadline=None)
@@ -36,3 +36,23 @@ def test_a_scaled_scenario_keeps_its_proportions():
     assert small.fault_after == (300, 600)
     assert small.each_min == 50
     assert small.checks == KILL_PRIMARY.checks
+
+
+def test_with_two_queues_each_client_sends_to_two_receivers():
+    plan = flows(["a", "b"], 2)
+    pairs = [(flow.sender, flow.receiver) for flow in plan]
+    assert pairs == [("a", "b"), ("b", "a"), ("a", "a"), ("b", "b")]
+    assert [flow.queue for flow in plan] == ["drill.1", "drill.2", "drill.3", "drill.4"]
+    assert len({flow.producer for flow in plan}) == 4
+
+
+def test_a_rate_is_of_each_sender_or_shared():
+    assert rate_of_each(KILL_PRIMARY, 4) == KILL_PRIMARY.rate_per_s
+    assert rate_of_each(SOAK, 4) == SOAK.total_rate_per_s / 4
+
+
+def test_a_longer_soak_must_move_more():
+    double = soaked(SOAK, 2 * SOAK.soak_s)
+    assert double.soak_s == 2 * SOAK.soak_s
+    assert double.acknowledged_min == 2 * SOAK.acknowledged_min
+    assert double.failovers_min == 2 * SOAK.failovers_min

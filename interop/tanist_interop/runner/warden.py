@@ -1,0 +1,117 @@
+"""The warden: hits brokers as a run asks, and does what a resource manager does then.
+
+It fences what hangs, promotes a backup that is ready, starts again what died, and notes each step
+in the history. Everything that decides (when, whom) is its caller's.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from tanist_interop.faults.process import FAULTS, Fault, Nodes, Restart
+from tanist_interop.history import DRILL
+from tanist_interop.hosts.operator import HostError
+from tanist_interop.runner.crew import Crew
+
+PROMOTE_S: Final = 15.0
+"""A backup that is ready can be promoted at once, or after two seconds if a member hangs."""
+
+
+class Cluster(Nodes, Protocol):
+    """What a run needs of a host."""
+
+    def start(self) -> None: ...
+    def addresses(self) -> list[str]: ...
+    def form(self, deadline_s: float, pause: Callable[[float], None]) -> None: ...
+    def statuses(self, nodes: list[int], timeout_s: float = ...) -> list[str]: ...
+    def in_sync(self, primary: int, timeout_s: float = ...) -> list[int] | None: ...
+    def life(self, node: int) -> int: ...
+    def promote(self, node: int) -> None: ...
+    def wait_ready(self, node: int, deadline_s: float, pause: Callable[[float], None]) -> None: ...
+    def check_alive(self) -> None: ...
+    def memory_bytes(self, node: int) -> int: ...
+    def stop(self) -> list[tuple[str, int, bool]]: ...
+    def trouble(self) -> list[tuple[str, str]]: ...
+
+
+def name_of(node: int) -> str:
+    """The name of a node in the history."""
+    return f"n{node + 1}"
+
+
+class Warden:
+    """Acts on the cluster of one run. ``primary`` is the node that serves."""
+
+    def __init__(self, cluster: Cluster, crew: Crew, nodes: int, dice: random.Random) -> None:
+        self.cluster = cluster
+        self.crew = crew
+        self.nodes = nodes
+        self.dice = dice
+        self.primary = 0
+
+    def begin(self, name: str, node: int, failover: bool) -> Fault:
+        """Let a fault happen. ``failover``: the clients will have to move. Raises: HostError."""
+        fault = FAULTS[name](self.cluster, node)
+        self._note_fault(fault, "begin", failover)
+        fault.begin()
+        if isinstance(fault, Restart):
+            self.note_exit(name_of(node), fault.exit_code, fault.exit_code == 0)
+        return fault
+
+    def heal(self, fault: Fault) -> None:
+        """Undo a fault. Raises: HostError, OSError."""
+        fault.heal()
+        self._note_fault(fault, "end", False)
+
+    def promote(self, candidates: list[int]) -> dict[str, int]:
+        """Promote one of these that is ready; as a resource manager does: ask them, take one, again
+        until it works. Returns the acknowledgements per producer when it began. Raises: HostError.
+        """
+        until = time.monotonic() + PROMOTE_S
+        while True:
+            try:
+                return self._promote_ready(candidates)
+            except HostError:
+                if time.monotonic() > until:
+                    raise
+                self.crew.pump(0.1)
+
+    def rejoined(self, node: int) -> None:
+        """Note that a node which came back is a ready backup."""
+        self.crew.mark("rejoined", node=name_of(node))
+
+    def note_memory(self, moment: str) -> None:
+        """Note what each running broker holds."""
+        for node in range(self.nodes):
+            used = self.cluster.memory_bytes(node)
+            if used:
+                life = self.cluster.life(node)
+                self._note("memory", node=name_of(node), bytes=used, moment=moment, life=life)
+
+    def note_exit(self, name: str, code: int, expected: bool) -> None:
+        """Note how a broker ended."""
+        self._note("broker_exit", node=name, code=code, expected=expected)
+
+    def _promote_ready(self, nodes: list[int]) -> dict[str, int]:
+        statuses = self.cluster.statuses(nodes)
+        ready = [n for n, status in zip(nodes, statuses, strict=True) if status == "ready"]
+        if not ready:
+            raise HostError(f"no backup is ready: {statuses}")
+        node = self.dice.choice(ready)
+        self.crew.pump(0.0)
+        before = dict(self.crew.acknowledged)
+        self.crew.mark("promote_begin", node=name_of(node))
+        self.cluster.promote(node)
+        self.crew.mark("promoted", node=name_of(node))
+        self.primary = node
+        return before
+
+    def _note_fault(self, fault: Fault, phase: str, failover: bool) -> None:
+        node = name_of(fault.node)
+        self._note("fault", name=fault.name, phase=phase, node=node, failover=failover)
+
+    def _note(self, kind: str, **more: object) -> None:
+        self.crew.journal.add(time.monotonic_ns(), DRILL, {"type": kind, **more})
