@@ -243,6 +243,22 @@ def test_nobody_is_hit_while_messages_pile_up(subject):
         subject._await_chance(strike(impatient=True), float("inf"))
 
 
+def memory_notes(subject):
+    subject.crew.journal.flush()
+    return list(history.notes(history.load(subject.crew.journal.path), "memory"))
+
+
+def test_memory_is_compared_when_the_cluster_is_whole_and_nothing_is_piled_up(subject):
+    subject._was_whole = False
+    subject.crew.acknowledged["p"] = 1000
+    assert not subject._is_whole()
+    assert memory_notes(subject) == []
+    subject.crew.received["p"] = Numbers((1, 1000))
+    assert subject._is_whole()
+    assert subject._is_whole()
+    assert len(memory_notes(subject)) == 3  # of each broker, once
+
+
 def test_the_time_may_be_up_while_waiting(subject):
     assert subject._await_chance(strike(rest_s=0.01), 0.0) is None
 

@@ -17,7 +17,10 @@ final class Link {
     /** Between two attempts; without it a whole list of dead brokers is tried in milliseconds. */
     private static final String CONNECT_DELAY_MS = "100";
 
-    /** The same for {@code failover_exchange}, which tries each broker once and then gives up: a promotion takes longer. */
+    /**
+     * The same for {@code failover_exchange}, which makes one more try than there are brokers and
+     * then gives up: all of them together must outlast a promotion.
+     */
     private static final String EXCHANGE_DELAY_MS = "2000";
 
     /** Walks through the list before the library gives up; it has no word for "for ever". */
@@ -115,7 +118,10 @@ final class Link {
         return mayReopen;
     }
 
-    /** Replaces a connection that is beyond repair, unless another task did; blocks until a broker accepts it. */
+    /**
+     * Replaces a connection that is beyond repair, unless another task did; blocks until a broker
+     * accepts it.
+     */
     void reopen(AMQConnection broken, String reason) throws Exception {
         synchronized (reopening) {
             synchronized (this) {

@@ -32,7 +32,7 @@ final class SendTask extends Tasks.Task {
     private final boolean durable;
 
     private final Deque<Sent> outstanding = new ArrayDeque<>(); // guarded by itself
-    private final Deque<Long> again = new ArrayDeque<>(); // in doubt, to be sent again; guarded by outstanding
+    private final Deque<Long> again = new ArrayDeque<>(); // to be sent again; guarded by outstanding
     private volatile long handed; // of those announced, given to the library once at least
     private volatile long sending = -1; // the one that is inside the library's send
     private volatile long settled;
