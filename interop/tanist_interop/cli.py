@@ -22,6 +22,7 @@ from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
 from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
 
 USAGE_ERROR: Final = 64
+DEFAULT: Final = "kill-primary"
 
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 SOAK_MIN_S: Final = 10
@@ -38,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 valid, 1 invalid, 2 unknown, 64 wrong usage. See docs/drill.md.",
     )
     add = out.add_argument
-    add("--scenario", default="kill-primary", help="name, names with commas, or all")
+    add("--scenario", default="", help=f"name, names with commas, or all; default {DEFAULT}")
     add("--repeat", type=int, default=1, help="so many runs, with seeds counting up")
     add("--seed", type=int, default=1, help="of the first run; draws the moment of the fault")
     add("--clients", default="", help="names with commas; default: every client there is")
@@ -99,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.list:
             _say(listing(there))
             return 0
-        scenarios = choose_scenarios(options.scenario)
+        scenarios = choose_scenarios(options.scenario or DEFAULT)
         clients = choose_clients(options.clients, there)
     except KeyError as error:
         return _usage(f"there is no {error}; see --list")
@@ -107,6 +108,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _usage(str(error))
     if not clients:
         return _usage(f"no clients in {options.clients_dir}; see --clients-dir")
+    if options.soak and (options.messages or options.scenario not in ("", SOAK.name)):
+        return _usage(
+            "--soak is a scenario of its own, and ends by the clock: leave the others out"
+        )
     extra: tuple[str, ...] = ()
     if options.soak:
         scenarios = [soaked(SOAK, options.soak)]

@@ -27,6 +27,8 @@ def test_the_list(capsys, clients_dir):
         (["--clients", "a,zzz"], "'zzz'"),
         (["--judge", "/nowhere/at/all"], "nowhere"),
         (["--repeat", "many"], "many"),
+        (["--soak", "30s", "--messages", "9"], "--soak is a scenario of its own"),
+        (["--soak", "30s", "--scenario", "no-fault"], "--soak is a scenario of its own"),
         (["--soak", "30"], "like 90s, 30m, 1h"),
         (["--soak", "1s"], "from 10s"),
         (["--soak", "99h"], "to 24h"),
@@ -56,7 +58,7 @@ def test_durations(text, seconds):
 def test_a_soak_from_the_command_line(capsys, clients_dir, monkeypatch):
     seen = []
     monkeypatch.setattr("tanist_interop.cli.campaign.run", lambda o, _: seen.append(o) or 0)
-    words = ["--soak", "30m", "--seed", "7", "--broker-option=--trace"]
+    words = ["--soak", "30m", "--scenario", "soak", "--seed", "7", "--broker-option=--trace"]
     assert run(capsys, *words, "--clients-dir", clients_dir)[0] == 0
     (options,) = seen
     (scenario,) = options.scenarios
