@@ -18,7 +18,7 @@ from typing import Final
 from uuid import UUID
 
 from tanist.core.arguments import explicit_level, queue_settings
-from tanist.core.bindings import Bindings, BoundResult, check_name, limit, locked, require_access
+from tanist.core.bindings import BoundResult, check_name, limit, locked, require_access
 from tanist.core.message import NEVER, Message
 from tanist.core.notices import (
     Actor,
@@ -29,6 +29,7 @@ from tanist.core.notices import (
 )
 from tanist.core.queue import Queue
 from tanist.core.records import QueueDeclared, QueueDeleted, QueueUsed
+from tanist.core.relocation import Relocation
 from tanist.core.state import BrokerConfig
 from tanist.core.subscription import Sink, Subscription
 from tanist.types import BrokerError, Condition, ReplicationLevel
@@ -42,7 +43,7 @@ SUBSCRIPTIONS_MAX: Final = 65_536
 """Subscriptions of one queue: as bindings."""
 
 
-class Broker(Bindings):
+class Broker(Relocation):
     """See the module. ``new_uuid`` names replicated objects (deterministic in the simulator)."""
 
     __slots__ = ("_doomed", "_owned")
@@ -253,8 +254,11 @@ class Broker(Bindings):
     def _delete_queue(self, queue: Queue, actor: Actor) -> None:
         queue.deleted = True
         if queue.alternate_exchange:
+            self.abandoned_via_alternate += queue.count
             for entry in queue.entries():
                 self._reroute(queue, entry.message)
+        else:
+            self.abandoned += queue.count
         if queue.number:
             self.journal.append(QueueDeleted(queue.name, queue.number))
         subscriptions = queue.subscriptions
@@ -309,7 +313,9 @@ class Broker(Bindings):
                 raise locked(f"Queue {queue_name} has consumers; no exclusive access")
         if queue.subscription_count >= SUBSCRIPTIONS_MAX:
             raise limit(f"Queue {queue_name} has {SUBSCRIPTIONS_MAX} subscriptions")
-        subscription = Subscription(queue, name, sink, acquire, exclusive, dict(arguments), actor)
+        subscription = Subscription(
+            queue, name, sink, acquire, exclusive, dict(arguments), actor, self.now
+        )
         if acquire:
             queue.consumers.append(subscription)
             if exclusive:

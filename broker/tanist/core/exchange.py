@@ -38,10 +38,10 @@ NO_QUEUES: Final[list[Queue]] = []
 class Binding:
     """``queue`` gets what ``exchange`` finds for ``key`` and ``arguments``.
 
-    ``replicated``: the backups have it too.
+    ``replicated``: the backups have it too. ``created_at``: monotonic seconds.
     """
 
-    __slots__ = ("arguments", "exchange", "key", "queue", "replicated")
+    __slots__ = ("arguments", "created_at", "exchange", "key", "queue", "replicated")
 
     def __init__(
         self,
@@ -50,12 +50,14 @@ class Binding:
         key: str,
         arguments: dict[str, object],
         replicated: bool,
+        created_at: float = 0.0,
     ) -> None:
         self.exchange = exchange
         self.queue = queue
         self.key = key
         self.arguments = arguments
         self.replicated = replicated
+        self.created_at = created_at
 
 
 class Exchange:
@@ -64,7 +66,7 @@ class Exchange:
     ``type`` is the 0-10 type name. ``alternate_exchange``: a name, "" = none. ``auto_delete``: goes
     with its last binding. ``builtin``: exists always, cannot be deleted. ``replicated``: backups
     have it. ``bindings``: (queue name, identity key) -> binding. Counters: messages ``received``,
-    ``routed`` (copies), ``dropped``.
+    ``routed`` (copies), ``dropped``. ``created_at``: monotonic seconds, 0 = with the broker.
     """
 
     __slots__ = (
@@ -74,6 +76,7 @@ class Exchange:
         "bindings",
         "builtin",
         "by_key",
+        "created_at",
         "dropped",
         "dropped_bytes",
         "durable",
@@ -105,6 +108,7 @@ class Exchange:
         self.builtin = builtin
         self.replicated = replicated
         self.auto_delete = False
+        self.created_at = 0.0
         self.bindings: dict[tuple[str, str], Binding] = {}
         self.by_key: dict[str, dict[str, Queue]] = {}
         self.routes: dict[str, list[Queue]] = {}

@@ -30,19 +30,21 @@ AGENT_INBOX_MAX: Final = 10_000
 class Messages(State):
     """State that serves. ``serving`` false (a replica): replicated queues may only be browsed.
 
-    ``now``: monotonic seconds, set by the node at each step. ``journal``, ``notices``,
-    ``agent_inbox``: drained by the node each step. ``discards_no_route``: unroutable messages.
+    ``journal``, ``notices``, ``agent_inbox``: drained by the node each step. Counters of messages:
+    ``discards_no_route`` unroutable, ``abandoned`` and ``abandoned_via_alternate`` on queues that
+    were deleted, the latter sent to an alternate exchange.
     """
 
     __slots__ = (
         "_dirty",
         "_sweep",
         "_sweep_position",
+        "abandoned",
+        "abandoned_via_alternate",
         "agent_inbox",
         "discards_no_route",
         "journal",
         "notices",
-        "now",
         "serving",
     )
 
@@ -50,12 +52,13 @@ class Messages(State):
         self, config: BrokerConfig, headers_of: Callable[[Message], Mapping[str, object]]
     ) -> None:
         super().__init__(config, headers_of)
-        self.now = 0.0
         self.serving = not config.ha
         self.journal: list[Record] = []
         self.notices: list[Notice] = []
         self.agent_inbox: list[Message] = []
         self.discards_no_route = 0
+        self.abandoned = 0
+        self.abandoned_via_alternate = 0
         self._dirty: list[Queue] = []
         self._sweep: list[Queue] = []
         self._sweep_position = 0
@@ -149,6 +152,16 @@ class Messages(State):
         for queue in takers:
             self._push(queue, message)
         return self._count_routed(exchange, message, len(queues) + observed)
+
+    def readers_lag(self, message: Message, exchange_name: str) -> int:
+        """How many messages wait, held by nobody, on the fullest queue ``message`` would reach.
+
+        -1: it would reach no queue. For a producer that must not run ahead of its readers.
+        """
+        exchange = self.exchanges.get(exchange_name)
+        if exchange is None:
+            return -1
+        return max((queue.available for queue in exchange.route(message)), default=-1)
 
     def _count_routed(self, exchange: Exchange, message: Message, copies: int) -> int:
         if copies:

@@ -30,7 +30,8 @@ class Queue:
     ``bindings``: (exchange name, identity key) -> binding, without the default exchange's.
     ``no_local``: it takes nothing that comes on the connection (``owner_origin``) of its owner or
     exclusive consumer. ``flushes``: subscriptions with an unfinished flush.
-    ``delete_at``: monotonic seconds of a scheduled auto-deletion, NEVER = none.
+    ``delete_at``: monotonic seconds of a scheduled auto-deletion, NEVER = none. ``created_at``:
+    monotonic seconds of its creation on this broker.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Queue:
         "bindings",
         "browsers",
         "consumers",
+        "created_at",
         "creator",
         "delete_at",
         "deleted",
@@ -88,6 +90,7 @@ class Queue:
         arguments: dict[str, object],
         level: ReplicationLevel,
         settings: QueueSettings,
+        created_at: float = 0.0,
     ) -> None:
         self.name = name
         self.number = number
@@ -98,6 +101,7 @@ class Queue:
         self.arguments = arguments
         self.level = level
         self.settings = settings
+        self.created_at = created_at
         self.journaled = number > 0 and level == ReplicationLevel.ALL
         self.owner: object | None = None
         self.owner_origin = 0

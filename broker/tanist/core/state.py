@@ -40,6 +40,7 @@ from tanist.core.records import (
     Record,
     Unbound,
 )
+from tanist.core.totals import Totals
 from tanist.types import BrokerError, Condition, ReplicationLevel
 
 REPLICATED_QUEUES_MAX: Final = 65_434
@@ -76,7 +77,8 @@ class State:
     """Queues, exchanges and bindings.
 
     ``queues_by_number`` has the replicated queues. ``alternate_uses``: how many objects name an
-    exchange as their alternate.
+    exchange as their alternate. ``now``: monotonic seconds, set by the node at each step.
+    ``retired``: what queues that are gone had counted.
     """
 
     __slots__ = (
@@ -86,8 +88,10 @@ class State:
         "default_exchange",
         "exchanges",
         "next_number",
+        "now",
         "queues",
         "queues_by_number",
+        "retired",
     )
 
     def __init__(
@@ -95,6 +99,8 @@ class State:
     ) -> None:
         self.config = config
         self._headers_of = headers_of
+        self.now = 0.0
+        self.retired = Totals()
         self.queues: dict[str, Queue] = {}
         self.queues_by_number: dict[int, Queue] = {}
         self.exchanges: dict[str, Exchange] = {}
@@ -241,6 +247,7 @@ class State:
             record.arguments,
             level,
             queue_settings(record.arguments, self.config.queue_limit_bytes),
+            self.now,
         )
         self.queues[record.name] = queue
         self.default_exchange.routes[record.name] = [queue]
@@ -258,6 +265,7 @@ class State:
         if queue.number:
             del self.queues_by_number[queue.number]
         self._use_alternate(queue.alternate_exchange, -1)
+        self.retired.add(queue, True)
         queue.deleted = True
         queue.forget()
         for subscription in queue.subscriptions:
@@ -274,6 +282,7 @@ class State:
             replicated,
         )
         exchange.auto_delete = record.auto_delete
+        exchange.created_at = self.now
         self.exchanges[record.name] = exchange
         self._use_alternate(record.alternate_exchange, 1)
         return exchange
@@ -301,7 +310,7 @@ class State:
         replicated: bool,
     ) -> None:
         if (queue.name, exchange.identity(key)) not in exchange.bindings:
-            exchange.add(Binding(exchange, queue, key, arguments, replicated))
+            exchange.add(Binding(exchange, queue, key, arguments, replicated, self.now))
 
     def _remove_binding(self, exchange: Exchange, queue: Queue, key: str) -> None:
         identity = exchange.identity(key)

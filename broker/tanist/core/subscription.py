@@ -61,6 +61,7 @@ class Subscription:
     ``acquire`` false: it browses. ``cursor``: last position a browser was given. ``context`` is
     free for the layer above. ``delivered`` counts messages. ``closed``: cancelled, or queue
     deleted. ``flushing``: a flush is unfinished; it covers positions up to ``flush_until``.
+    ``created_at``: monotonic seconds.
     """
 
     __slots__ = (
@@ -74,6 +75,7 @@ class Subscription:
         "bytes_void",
         "closed",
         "context",
+        "created_at",
         "cursor",
         "delivered",
         "exclusive",
@@ -97,6 +99,7 @@ class Subscription:
         exclusive: bool,
         arguments: dict[str, object],
         actor: Actor,
+        created_at: float = 0.0,
     ) -> None:
         self.queue = queue
         self.name = name
@@ -105,6 +108,7 @@ class Subscription:
         self.exclusive = exclusive
         self.arguments = arguments
         self.actor = actor
+        self.created_at = created_at
         self.context: object | None = None
         self.closed = False
         self.cursor = 0
