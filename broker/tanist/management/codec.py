@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tanist.core.message import Message
+from tanist.management.writer import list_body
 from tanist.wire.amqp010.codec import (
     decode_map,
     encode_header,
@@ -25,7 +26,6 @@ MAP_TYPE: Final = "amqp/map"
 LIST_TYPE: Final = "amqp/list"
 REQUEST_BYTES_MAX: Final = 65536
 """Longest request body that is read; the original ignores longer ones, too."""
-
 
 ERROR_TEXT_MAX: Final = 4096
 """Characters of an error text: it may quote the request; str16 has 65535 octets of UTF-8."""
@@ -164,8 +164,8 @@ def exception_response(request: Request, agent: str, code: int, text: str) -> Re
     )
 
 
-def query_response(request: Request, agent: str, objects: list[Value], partial: bool) -> Reply:
-    """Objects that match a query; ``partial`` if more messages follow."""
+def query_response(request: Request, agent: str, elements: list[bytes], partial: bool) -> Reply:
+    """Objects that match a query, written by ``writer``; ``partial`` if more messages follow."""
     headers = _answer(request, agent, "response", "_query_response")
     headers["qmf.content"] = "_data"
     if partial:
@@ -175,7 +175,7 @@ def query_response(request: Request, agent: str, objects: list[Value], partial: 
         request.reply_key,
         headers,
         LIST_TYPE,
-        encode_list(objects),
+        list_body(elements),
         request.correlation_id,
     )
 

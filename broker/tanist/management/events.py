@@ -7,7 +7,6 @@ names that ``qpid-printevents`` and other consoles know. All of these have sever
 
 from __future__ import annotations
 
-from hashlib import md5
 from typing import Final, cast
 from uuid import UUID
 
@@ -22,26 +21,23 @@ from tanist.core.notices import (
     UnbindNotice,
     UnsubscribeNotice,
 )
-from tanist.management.schema import ClassSchema
+from tanist.management.schema import PACKAGE_BROKER, ClassSchema
 from tanist.wire.amqp010.values import Value
 
-PACKAGE_BROKER: Final = "org.apache.qpid.broker"
+
+def _event(name: str, hash: str) -> ClassSchema:
+    """An event class, with the original's hash."""
+    return ClassSchema(PACKAGE_BROKER, name, UUID(hash), is_event=True)
 
 
-def _event(name: str) -> ClassSchema:
-    """An event class; its hash only has to differ from the others' and stay as it is."""
-    digest = md5(f"{PACKAGE_BROKER}:{name}".encode(), usedforsecurity=False).digest()
-    return ClassSchema(PACKAGE_BROKER, name, UUID(bytes=digest), is_event=True)
-
-
-QUEUE_DECLARE: Final = _event("queueDeclare")
-QUEUE_DELETE: Final = _event("queueDelete")
-EXCHANGE_DECLARE: Final = _event("exchangeDeclare")
-EXCHANGE_DELETE: Final = _event("exchangeDelete")
-BIND: Final = _event("bind")
-UNBIND: Final = _event("unbind")
-SUBSCRIBE: Final = _event("subscribe")
-UNSUBSCRIBE: Final = _event("unsubscribe")
+QUEUE_DECLARE: Final = _event("queueDeclare", "81c14a6d-4e35-0a72-44db-7f8a09d0646e")
+QUEUE_DELETE: Final = _event("queueDelete", "fb1ce712-c041-d774-102d-32d71666574b")
+EXCHANGE_DECLARE: Final = _event("exchangeDeclare", "ac64abd6-494c-5950-5d78-289e42c15307")
+EXCHANGE_DELETE: Final = _event("exchangeDelete", "3dc35f89-ec32-a279-7d53-35469efaa0cf")
+BIND: Final = _event("bind", "042af49f-eea7-5cd1-0ac1-10b0e0573cab")
+UNBIND: Final = _event("unbind", "70163d9d-b514-8d7c-9ea4-173843d6358a")
+SUBSCRIBE: Final = _event("subscribe", "fbe18f36-6e50-34d4-5f4c-41358a379942")
+UNSUBSCRIBE: Final = _event("unsubscribe", "37be0dbf-c1e0-5a79-a99b-bcfc5f2499a1")
 
 
 def describe(notice: Notice) -> tuple[ClassSchema, dict[str, Value]]:

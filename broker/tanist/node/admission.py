@@ -43,6 +43,7 @@ class ServerConnection:
     __slots__ = (
         "connection",
         "counted",
+        "heard_at",
         "kind",
         "link",
         "local",
@@ -60,6 +61,7 @@ class ServerConnection:
         self.peer = peer
         self.local = local
         self.since = since
+        self.heard_at = since
         self.kind = Kind.OPENING
         self.link: ClientLink | None = None
         self.counted = False

@@ -61,6 +61,14 @@ class NodeConfig:
     host_name: str = ""
     """Address other brokers know this one by, empty if unknown."""
     data_dir: str = ""
+    connection_backlog: int = 10
+    os_name: str = ""
+    os_release: str = ""
+    os_version: str = ""
+    machine: str = ""
+    """What the system says of itself (uname), for management."""
+    log_rules: str = ""
+    """The rules that say what is logged, separated by commas; for management."""
 
     def validate(self) -> None:
         """Check what cannot be checked field by field.

@@ -114,6 +114,19 @@ class Answered(Input):
         self.text = text
 
 
+class HeapMeasured(Input):
+    """How large the heap of the process is: the figures of ``management.MALLOC_FIGURES``, bytes.
+
+    Comes now and then, for whoever asks management.
+    """
+
+    __slots__ = ("figures",)
+
+    def __init__(self, now: float, figures: list[int]) -> None:
+        super().__init__(now)
+        self.figures = figures
+
+
 class Tick(Input):
     """The timer armed by output ``Arm`` fired (or the edge felt like it: harmless)."""
 

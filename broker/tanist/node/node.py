@@ -21,12 +21,10 @@ from tanist.core.broker import Broker, BrokerConfig
 from tanist.core.message import Message
 from tanist.ha.codec import RecordWriter
 from tanist.ha.roles import IllegalTransition
-from tanist.management.agent import TOPIC_EXCHANGE, Agent
-from tanist.management.codec import Reply
-from tanist.management.events import describe
-from tanist.management.ha_broker import HaBroker, promotion_asked
-from tanist.management.schema import MEMBERS_UPDATE, SEVERITY_INFORM, ClassSchema
+from tanist.management.agent import Agent
+from tanist.management.managed import WallClock
 from tanist.node.admission import Admission, Kind, ServerConnection
+from tanist.node.clients import Clients
 from tanist.node.cluster import Cluster
 from tanist.node.config import NodeConfig
 from tanist.node.gate import Gate
@@ -35,6 +33,7 @@ from tanist.node.inputs import (
     Answered,
     Connected,
     Disconnected,
+    HeapMeasured,
     Input,
     LinkUp,
     Listening,
@@ -42,27 +41,21 @@ from tanist.node.inputs import (
     Started,
     Writable,
 )
+from tanist.node.management import Management
 from tanist.node.outbox import Outbox
 from tanist.node.outputs import Arm, Close, Output, Send
 from tanist.security.sasl import Authenticator, AuthenticatorConfig
 from tanist.sessions.amqp010.publishing import headers_of
 from tanist.sessions.amqp010.sessions import Sessions
-from tanist.types import BrokerError, ReplicationLevel
+from tanist.types import ReplicationLevel
 from tanist.wire.amqp010.connection import Connection, ConnectionSettings
 from tanist.wire.amqp010.events import Closed, Event, Failed
-from tanist.wire.amqp010.values import Value
 
 SCAN_INTERVAL_S: Final = 0.1
 """How often heartbeats are looked after: well under the shortest interval (1 s), and cheap."""
 
 SCAN_PAUSE_S: Final = 0.01
 """Least time between two looks, whatever the connections say."""
-
-AGENT_ROUNDS_MAX: Final = 8
-"""Rounds of agent answers within a step; an answer routed back to the agent must not spin."""
-
-PROMOTES_WAITING_MAX: Final = 100
-"""Promote requests kept while a joining broker looks around; one resource manager sends one."""
 
 EXPIRY_TESTS_MAX: Final = 1000
 """Entries looked at per step while expired messages are swept out."""
@@ -86,10 +79,9 @@ class Node:
         self._next_scan = 0.0
         self._armed_at = float("inf")
         self._sweep_at = float("inf")
-        self._wall_offset_s = 0.0
-        self._promotes: list[Message] = []
         uuids = UuidSource(config.boot_id)
-        self.agent = Agent(uuids(), int(config.mgmt_pub_interval_s), 0)
+        clock = WallClock()
+        self.agent = Agent(uuids(), int(config.mgmt_pub_interval_s), clock)
         self.broker = Broker(
             BrokerConfig(
                 ha=config.ha_cluster,
@@ -111,6 +103,16 @@ class Node:
             config, self.broker, self.gate, self._outbox, writer or RecordWriter()
         )
         self._admission = Admission(config, self.cluster, self._authenticator, self._outbox)
+        self._management = Management(
+            config,
+            self.broker,
+            self.cluster,
+            self.gate,
+            self._outbox,
+            self.agent,
+            clock,
+            Clients(self._connections, self.sessions),
+        )
 
     def step(self, happened: Input) -> list[Output]:
         """Take one input; returns what the edge must do, in order.
@@ -151,21 +153,17 @@ class Node:
             self.cluster.answered(happened.request, happened.code, happened.text, now)
         elif isinstance(happened, Started):
             self._started(happened, now)
+        elif isinstance(happened, HeapMeasured):
+            self._management.heap(happened.figures)
         elif not isinstance(happened, Listening):
             self._armed_at = float("inf")
             self._tick(now)
 
     def _started(self, happened: Started, now: float) -> None:
-        self._wall_offset_s = happened.wall_s - now
         self._next_scan = now + SCAN_INTERVAL_S
         self._sweep_at = now + self.config.queue_purge_interval_s
-        config = self.config
-        self._set_clock(now)
-        if config.mgmt_enable and (config.ha_cluster or config.ha_queue_replication):
-            self.agent.register(
-                HaBroker(self.cluster, config.system_id, config.ha_replicate, self.agent.now_ns)
-            )
-        self.cluster.start(now, self._wall_offset_s)
+        self._management.start(now, happened.wall_s)
+        self.cluster.start(now, happened.wall_s - now)
 
     def _connected(self, happened: Connected, now: float) -> None:
         connection = Connection(self._connection_settings(), now)
@@ -177,6 +175,7 @@ class Node:
         conn = self._connections.get(happened.conn)
         if conn is None:
             return
+        conn.heard_at = now
         if conn.link is not None:
             conn.link.heard_at = now
         self._events(conn, conn.connection.receive_data(happened.data, now), now)
@@ -254,94 +253,31 @@ class Node:
     def _finish(self, now: float, routine: bool) -> None:
         """``routine``: bytes arrived, which moves no deadline but, perhaps, that of the link."""
         broker = self.broker
-        if broker.agent_inbox or self.cluster.changed or self._promotes:
-            self._manage(now)
+        management = self._management
+        if broker.agent_inbox or management.busy:
+            management.work(now)
         if broker.notices:
-            self._tell(now)
+            management.tell(now)
         again = self.sessions.dispatch() or bool(broker.notices)
         if broker.journal:
             records = broker.journal
             broker.journal = []
             self.cluster.replicate(records)
         index = self.cluster.log.index
-        for held in self.sessions.take_touched():
+        for held in self.sessions.take_touched() + management.take_touched():
             held.seal(index)
             if index <= self.gate.opened_index or self.cluster.primary is None:
                 held.open_gate(index)
             else:
                 self.gate.hold(index, held)
         self.cluster.settle()
-        if self.cluster.changed:
+        if self.cluster.changed or management.settled():
             again = True
         if self._outbox.stopped:
             return
         self._write()
         if again or not routine or self.cluster.deadline() < self._armed_at:
             self._arm(now, again)
-
-    def _manage(self, now: float) -> None:
-        if not self.config.mgmt_enable:
-            self.broker.agent_inbox.clear()
-            self.cluster.changed = False
-            return
-        self._set_clock(now)
-        for _ in range(AGENT_ROUNDS_MAX):
-            if self.cluster.changed:
-                self.cluster.changed = False
-                members: dict[str, Value] = {"members": self.cluster.ha_members()}
-                self._publish_event(MEMBERS_UPDATE, members)
-            inbox = self._take_inbox(now)
-            if not inbox:
-                return
-            for message in inbox:
-                self._answer(message)
-
-    def _tell(self, now: float) -> None:
-        """Publish what was changed as management events, if anybody wants to hear."""
-        notices = self.broker.notices
-        self.broker.notices = []
-        if not self.config.mgmt_enable or not self.broker.exchanges[TOPIC_EXCHANGE].bindings:
-            return
-        self._set_clock(now)
-        for notice in notices:
-            schema, values = describe(notice)
-            self._publish_event(schema, values)
-
-    def _publish_event(self, schema: ClassSchema, values: dict[str, Value]) -> None:
-        try:
-            self._publish(self.agent.event(schema, values, SEVERITY_INFORM))
-        except BrokerError as error:  # arguments that cannot be put into a message
-            self._outbox.log("info", "Management", f"event not published: {error.text}")
-
-    def _answer(self, message: Message) -> None:
-        try:
-            for reply in self.agent.answer(message):
-                self._publish(reply)
-        except BrokerError as error:  # an answer that cannot be put into a message
-            self._outbox.log("info", "Management", f"request not answered: {error.text}")
-
-    def _take_inbox(self, now: float) -> list[Message]:
-        """What the agent answers now. A promotion waits until the other members were heard."""
-        inbox = self._promotes + self.broker.agent_inbox
-        self.broker.agent_inbox = []
-        self._promotes = []
-        ready: list[Message] = []
-        for message in inbox:
-            promotion = promotion_asked(message)
-            if promotion is None or not self.cluster.promotion_must_wait(now, promotion.force):
-                ready.append(message)
-            elif len(self._promotes) < PROMOTES_WAITING_MAX:
-                self._promotes.append(message)
-        return ready
-
-    def _publish(self, reply: Reply) -> None:
-        message = Message(reply.header, reply.body, reply.exchange, reply.routing_key)
-        try:
-            self.broker.publish(message, reply.exchange)
-        except BrokerError as error:
-            self._outbox.log(
-                "debug", "Management", f"no answer to {reply.exchange!r}: {error.text}"
-            )
 
     def _write(self) -> None:
         for conn in self._connections.values():
@@ -358,9 +294,6 @@ class Node:
             self._outbox.put(Arm(at))
 
     # -- small things -----------------------------------------------------------------------
-
-    def _set_clock(self, now: float) -> None:
-        self.agent.now_ns = int((now + self._wall_offset_s) * 1_000_000_000)
 
     def _connection_settings(self) -> ConnectionSettings:
         return ConnectionSettings(

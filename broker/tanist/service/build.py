@@ -19,6 +19,7 @@ from tanist.net.edge import Steppable
 from tanist.node.config import NodeConfig
 from tanist.node.node import Node
 from tanist.service.config import BrokerOptions
+from tanist.service.logrules import rules_text
 from tanist.service.sources import UsageError
 
 PASSWORD_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -34,10 +35,11 @@ def node_config(
 
     Raises: BrokerError if they contradict each other.
     """
+    system = platform.uname()
     config = NodeConfig(
         system_id=system_id,
         boot_id=boot_id,
-        node_name=platform.node() or "localhost",
+        node_name=system.node or "localhost",
         version=__version__,
         ha_cluster=options.ha.cluster,
         ha_queue_replication=options.ha.queue_replication,
@@ -67,6 +69,12 @@ def node_config(
         federation_tag=options.links.federation_tag or str(system_id),
         port=port,
         data_dir=str(options.data_dir or ""),
+        connection_backlog=options.network.backlog,
+        os_name=system.system,
+        os_release=system.release,
+        os_version=system.version,
+        machine=system.machine,
+        log_rules=rules_text(options.log.enable, options.log.disable),
     )
     config.validate()
     return config

@@ -27,11 +27,23 @@ NAMESPACES: Final = {
 
 @dataclass(frozen=True)
 class LogRule:
-    """Lines with a level between ``low`` and ``high`` (ranks), whose category fits ``pattern``."""
+    """Lines with a level between ``low`` and ``high`` (ranks), whose category fits ``pattern``.
+
+    ``str`` of a rule is the text that ``parse_rule`` reads.
+    """
 
     low: int
     high: int
     pattern: str
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            level = LEVELS[self.low]
+        elif self.high == len(LEVELS) - 1:
+            level = f"{LEVELS[self.low]}+"
+        else:
+            level = f"{LEVELS[self.high]}-"
+        return f"{level}:{self.pattern}" if self.pattern else level
 
     def matches(self, level: str, category: str) -> bool:
         """Whether the rule speaks about lines of this level and category."""
@@ -57,6 +69,11 @@ def parse_rule(text: str) -> LogRule:
     low = 0 if sign == "-" else rank
     high = len(LEVELS) - 1 if sign == "+" else rank
     return LogRule(low, high, pattern.lower())
+
+
+def rules_text(enable: Iterable[LogRule], disable: Iterable[LogRule]) -> str:
+    """The rules in one line, as management shows them; those that disable begin with ``!``."""
+    return ",".join([str(rule) for rule in enable] + [f"!{rule}" for rule in disable])
 
 
 def wanted(

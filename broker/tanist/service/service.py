@@ -29,6 +29,7 @@ from zope.interface import provider
 from tanist.net.clock import StallWatch, install_reactor, monotonic
 from tanist.net.commands import Answer, Commands, InThread
 from tanist.net.edge import Edge, Steppable
+from tanist.net.heap import HeapWatch, c_library, malloc_figures
 from tanist.net.links import endpoints
 from tanist.net.listeners import (
     Acceptor,
@@ -137,6 +138,8 @@ class Service:
         edge.listening(port)
         _calm_collector()
         StallWatch(reactor, monotonic, self._log.line).start()
+        library = c_library()
+        HeapWatch(reactor, monotonic, lambda: malloc_figures(library), edge.feed).start()
         reactor.callWhenRunning(serving)
         reactor.run(installSignalHandlers=False)
 

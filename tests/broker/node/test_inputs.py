@@ -8,6 +8,7 @@ from tanist.node.inputs import (
     Answered,
     Connected,
     Disconnected,
+    HeapMeasured,
     Input,
     LinkUp,
     Listening,
@@ -27,6 +28,7 @@ CASES = [
     (Writable(1.5, 7, False), {"conn": 7, "writable": False}),
     (Disconnected(1.5, 7, "why"), {"conn": 7, "reason": "why"}),
     (Answered(1.5, 3, 1, "no"), {"request": 3, "code": 1, "text": "no"}),
+    (HeapMeasured(1.5, [1, 2]), {"figures": [1, 2]}),
     (Tick(1.5), {}),
 ]
 

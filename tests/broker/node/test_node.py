@@ -12,10 +12,8 @@ from tanist.node.inputs import Connected, Disconnected, Received, Started, Tick,
 from tanist.node.node import SCAN_INTERVAL_S, Node
 from tanist.node.outputs import Arm, Close, Send
 from tanist.types import BrokerError
-from tanist.wire.amqp010.codec import decode_list, make
 from tanist.wire.amqp010.events import Failed
-from tanist.wire.amqp010.transfer import application_headers
-from tests.broker.node.network import Admin, Guest, Host, Network, cluster, running
+from tests.broker.node.network import Admin, Guest, Host, Network, running
 
 
 def alone(**config: object) -> Host:
@@ -271,74 +269,6 @@ def test_a_broker_with_queue_replication_only_serves_like_any_other() -> None:
     assert found["status"] == "standalone"
 
 
-# -- management ----------------------------------------------------------------------------
-
-
-def test_no_habroker_without_ha() -> None:
-    assert Admin(alone()).ha_broker() is None
-
-
-def test_without_management_nobody_answers() -> None:
-    host = alone(mgmt_enable=False)
-    admin = Admin(host)
-    asked = admin.request("_agent_locate_request", {})
-    assert admin.answer(asked) is None
-    assert host.node.broker.agent_inbox == []
-
-
-def test_unknown_methods_are_answered_with_an_error() -> None:
-    _, (host,) = running("a")
-    assert "no method" in Admin(host).call("dance")
-    assert "not available in this version" in Admin(host).call("replicate", broker="b", queue="q")
-
-
-def test_an_answer_that_cannot_be_delivered_is_dropped_and_noted() -> None:
-    host = alone()
-    admin = Admin(host)
-    session = admin.session()
-    session.do("queue.declare", queue="full", arguments={"qpid.max_count": 1})
-    session.do("exchange.bind", queue="full", exchange="amq.direct", binding_key="full")
-    for _ in range(2):
-        admin.request("_agent_locate_request", {}, answer_to="full")
-    assert host.node.broker.queues["full"].count == 1
-    noted = [text for level, category, text in host.lines if category == "Management"]
-    assert [text.partition(":")[0] for text in noted] == ["no answer to 'amq.direct'"]
-
-
-def test_an_answer_that_asks_the_agent_does_not_spin() -> None:
-    host = alone()
-    admin = Admin(host)
-    admin.request("_agent_locate_request", {}, answer_to="broker", exchange="qmf.default.direct")
-    assert host.node.broker.agent_inbox == []
-
-
-def test_what_is_no_request_is_ignored_also_while_joining() -> None:
-    network = Network()
-    network.black_holes = {"b"}
-    joining = Host(network, "a", 1, ha_brokers_url="a,b")
-    network.run()
-    for host in (joining, alone()):
-        session = Admin(host).session()
-        for header in ({}, {"qmf.opcode": "_method_request"}):
-            session.publish(
-                "broker",
-                b"\0\0",
-                exchange="qmf.default.direct",
-                properties={
-                    "application_headers": header,
-                    "reply_to": make("message.reply-to", exchange="", routing_key="x"),
-                },
-            )
-        assert host.node.broker.agent_inbox == []
-        assert session.exception is None
-
-
-def test_the_clock_of_the_agent_is_the_time_of_day() -> None:
-    host = alone(ha_queue_replication=True)
-    Admin(host).ha_broker()
-    assert host.node.agent.now_ns == pytest.approx(1_700_001_000 * 10**9, abs=10**9)
-
-
 # -- confirmations and connections ---------------------------------------------------------
 
 
@@ -367,38 +297,6 @@ def test_one_send_per_connection_and_step() -> None:
     a.network.step()
     sends = [output.conn for output in a.outputs if isinstance(output, Send)]
     assert len(sends) == len(set(sends)) == 1, "one batch to the backup, nothing to the client yet"
-
-
-def test_changes_are_told_to_whoever_bound_a_queue_to_the_events() -> None:
-    _, (host,) = running("a")
-    listener = Guest(host).session()
-    listener.do("queue.declare", queue="events", exclusive=True, auto_delete=True)
-    listener.do(
-        "exchange.bind",
-        queue="events",
-        exchange="qmf.default.topic",
-        binding_key="agent.ind.event.org_apache_qpid_broker.#",
-    )
-    listener.subscribe("events")
-    Guest(host).session().do("queue.declare", queue="q")
-    told = {
-        application_headers(message.header)["qmf.content"]: decode_list(message.body)
-        for message in listener.messages
-    }
-    (element,) = told["_event"]
-    assert isinstance(element, dict)
-    values = element["_values"]
-    assert isinstance(values, dict)
-    assert (values["qName"], values["disp"]) == ("q", "created")
-
-
-def test_nobody_is_told_when_management_is_off() -> None:
-    _, (host,) = cluster("a", ha_cluster=False, mgmt_enable=False)
-    listener = Guest(host).session()
-    listener.do("queue.declare", queue="events")
-    listener.do("exchange.bind", queue="events", exchange="qmf.default.topic", binding_key="#")
-    listener.do("queue.declare", queue="q")
-    assert host.bodies("events") == []
 
 
 @pytest.mark.parametrize("end", ["delete the queue", "close the connection", "accept", "purge"])

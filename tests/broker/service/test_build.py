@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 from uuid import UUID
 
@@ -34,19 +35,32 @@ def config(*words, port=5672):
     return node_config(options(*words), SYSTEM_ID, BOOT_ID, "a:b", port)
 
 
+def of_this_machine(got):
+    """What the system says of itself."""
+    system = platform.uname()
+    assert got.node_name
+    return {
+        "node_name": got.node_name,
+        "os_name": system.system,
+        "os_release": system.release,
+        "os_version": system.version,
+        "machine": system.machine,
+    }
+
+
 def test_without_options_it_is_the_default_configuration():
     got = config()
     expected = NodeConfig(
         system_id=SYSTEM_ID,
         boot_id=BOOT_ID,
-        node_name=got.node_name,
         version=__version__,
         passwords="a:b",
         federation_tag=str(SYSTEM_ID),
         data_dir="/tmp/.qpidd",
+        log_rules="notice+",
+        **of_this_machine(got),
     )
     assert got == expected
-    assert got.node_name
 
 
 def test_every_field_follows_its_option():
@@ -74,13 +88,15 @@ def test_every_field_follows_its_option():
         "--max-negotiate-time=9000",
         "--mgmt-pub-interval=10",
         "--federation-tag=t",
+        "--connection-backlog=11",
+        "--log-enable=info+",
+        "--log-disable=info:ha",
         "--no-data-dir",
         port=1234,
     )
     assert got == NodeConfig(
         system_id=SYSTEM_ID,
         boot_id=BOOT_ID,
-        node_name=got.node_name,
         version=__version__,
         ha_cluster=True,
         ha_queue_replication=True,
@@ -107,6 +123,9 @@ def test_every_field_follows_its_option():
         federation_tag="t",
         port=1234,
         data_dir="",
+        connection_backlog=11,
+        log_rules="info+,!info:ha",
+        **of_this_machine(got),
     )
     assert not config("--mgmt-enable=no").mgmt_enable
 

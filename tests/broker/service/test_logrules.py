@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tanist.service.logrules import LEVELS, RANK, parse_rule, wanted
+from tanist.service.logrules import LEVELS, RANK, parse_rule, rules_text, wanted
 
 
 @given(st.sampled_from(LEVELS), st.sampled_from(LEVELS))
@@ -49,3 +49,27 @@ def test_disable_wins():
 def test_no_rules(text):
     with pytest.raises(ValueError, match="not a log rule"):
         parse_rule(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("notice+", "notice+"),
+        ("INFO", "info"),
+        ("debug-:HA::", "debug-:ha::"),
+        ("trace+", "trace+"),
+        ("critical-", "trace+"),
+        ("critical+", "critical"),
+        ("trace-", "trace"),
+    ],
+)
+def test_a_rule_as_text_means_the_same(text, shown):
+    rule = parse_rule(text)
+    assert str(rule) == shown
+    assert parse_rule(shown) == rule
+
+
+def test_all_rules_in_one_line():
+    enable = [parse_rule("notice+"), parse_rule("debug+:ha")]
+    assert rules_text(enable, [parse_rule("info:net")]) == "notice+,debug+:ha,!info:net"
+    assert rules_text([], []) == ""

@@ -23,16 +23,19 @@ class ClientLink:
 
     ``number`` is the node's connection id, ``user`` the authenticated identity, ``peer`` the
     remote ``host:port``. ``heard_at`` (monotonic seconds) is when bytes last arrived: the node
-    keeps it. ``budget`` is what step number ``step`` may still deliver, bytes.
+    keeps it. ``budget`` is what step number ``step`` may still deliver, bytes. ``published`` and
+    ``delivered``: messages of its sessions that are over.
     """
 
     __slots__ = (
         "budget",
         "closed",
         "connection",
+        "delivered",
         "heard_at",
         "number",
         "peer",
+        "published",
         "step",
         "user",
         "writable",
@@ -48,5 +51,7 @@ class ClientLink:
         self.heard_at = now
         self.writable = True
         self.closed = False
+        self.published = 0
+        self.delivered = 0
         self.step = 0
         self.budget = STEP_BYTES_MAX

@@ -207,7 +207,7 @@ class Sessions:
                 return
             holder.session.refuse(SESSION_BUSY)
             self._end(holder)
-        state = SessionState(link, session, self._work)
+        state = SessionState(link, session, self._work, self.broker.now)
         session.context = state
         self._by_link.setdefault(link.number, []).append(state)
         self._names[key] = state
@@ -256,6 +256,8 @@ class Sessions:
         if not state.alive:
             return
         state.alive = False
+        state.link.published += state.published
+        state.link.delivered += state.delivered
         state.holding.clear()
         state.transaction = None
         key = (state.link.user, state.name)

@@ -95,7 +95,7 @@ class SessionState(Held):
     """The session called ``name`` on ``link``.
 
     It is the owner (``actor.owner``) of exclusive queues. ``published`` and ``delivered`` count
-    messages, for management.
+    messages, for management; ``created_at``: monotonic seconds.
     """
 
     __slots__ = (
@@ -103,6 +103,7 @@ class SessionState(Held):
         "alive",
         "behind_flush",
         "browsed",
+        "created_at",
         "delivered",
         "flushes",
         "holding",
@@ -118,8 +119,11 @@ class SessionState(Held):
         "work",
     )
 
-    def __init__(self, link: ClientLink, session: Session, work: StepWork) -> None:
+    def __init__(
+        self, link: ClientLink, session: Session, work: StepWork, created_at: float = 0.0
+    ) -> None:
         self.link = link
+        self.created_at = created_at
         self.session = session
         self.name = session.name
         self.actor = Actor(link.user, link.peer, self, link.number)

@@ -1,0 +1,353 @@
+"""The management agent's part of a step: who asks, what is answered now, later, or when it is safe.
+
+Requests that a management exchange set aside are given to the agent; its answers are published like
+any message. Three things may hold an answer back:
+
+* **the gate**: an answer that says "done" leaves when every in-sync backup has what it speaks of,
+  as the completion of a client's command does. ``HeldReplies`` waits in the gate for it;
+* **its length**: of a long list one message is made per step, and only while its reader keeps up
+  (``AHEAD_MAX``); nobody else waits for it;
+* **the cluster**: a promotion waits until the other members were heard.
+
+The node calls ``work`` and ``tell`` before it dispatches, seals ``take_touched`` with the sessions,
+and steps again at once while ``again`` says so.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from tanist.core.broker import Broker
+from tanist.core.message import Message
+from tanist.core.notices import Actor
+from tanist.management.agent import TOPIC_EXCHANGE, Agent
+from tanist.management.answers import Answer
+from tanist.management.broker_objects import (
+    BrokerFacts,
+    BrokerObject,
+    MemoryObject,
+    SystemObject,
+    VhostObject,
+)
+from tanist.management.clients import ConnectionSource, SessionSource, SubscriptionSource
+from tanist.management.codec import Reply
+from tanist.management.events import describe
+from tanist.management.exchanges import BindingSource, ExchangeSource
+from tanist.management.ha_broker import HaBroker, promotion_asked
+from tanist.management.managed import WallClock
+from tanist.management.queues import QueueSource
+from tanist.management.schema import MEMBERS_UPDATE, SEVERITY_INFORM, ClassSchema
+from tanist.node.clients import Clients
+from tanist.node.cluster import Cluster
+from tanist.node.config import NodeConfig
+from tanist.node.gate import Gate
+from tanist.node.outbox import Outbox
+from tanist.sessions.held import Held
+from tanist.types import BrokerError
+from tanist.wire.amqp010.values import Value
+
+CATEGORY: Final = "Management"
+
+AGENT_ROUNDS_MAX: Final = 8
+"""Rounds of agent answers within a step; an answer routed back to the agent must not spin."""
+
+PROMOTES_WAITING_MAX: Final = 100
+"""Promote requests kept while a joining broker looks around; one resource manager sends one."""
+
+UNFINISHED_MAX: Final = 256
+"""Long answers under way; each holds one reference per object it has still to show."""
+
+TAKES_PER_STEP: Final = 4
+"""Messages of long answers made in one step: a few milliseconds each."""
+
+AHEAD_MAX: Final = 8
+"""Messages of a long answer that may wait for their reader: 800 objects, about a megabyte."""
+
+IDLE_MAX_S: Final = 60.0
+"""How long a long answer waits for a reader who takes nothing."""
+
+WAITING_MAX: Final = 10_000
+"""Answers that wait for backups; a tool sends one request after the other."""
+
+
+class HeldReplies(Held):
+    """Replies that wait in the gate. ``ready``: their records are safe, publish them."""
+
+    def __init__(self) -> None:
+        self._unsealed: list[Reply] = []
+        self._line: deque[tuple[int, list[Reply]]] = deque()
+        self.ready: list[Reply] = []
+        self.waiting = 0
+
+    def add(self, reply: Reply) -> bool:
+        """Hold ``reply``. Returns True for the first one since the last seal."""
+        self._unsealed.append(reply)
+        self.waiting += 1
+        return len(self._unsealed) == 1
+
+    def seal(self, index: int) -> None:
+        """What was added since the last seal waits for record ``index``."""
+        self._line.append((index, self._unsealed))
+        self._unsealed = []
+
+    def open_gate(self, index: int) -> None:
+        """Records up to ``index`` are safe."""
+        line = self._line
+        while line and line[0][0] <= index:
+            replies = line.popleft()[1]
+            self.waiting -= len(replies)
+            self.ready.extend(replies)
+
+
+class LongAnswer:
+    """An answer under way. ``last``: its newest message; ``moved_at``: when that was made."""
+
+    __slots__ = ("answer", "last", "moved_at")
+
+    def __init__(self, answer: Answer, last: Reply | None, now: float) -> None:
+        self.answer = answer
+        self.last = last
+        self.moved_at = now
+
+
+class Management:
+    """Requests, answers and events of one node."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        broker: Broker,
+        cluster: Cluster,
+        gate: Gate,
+        outbox: Outbox,
+        agent: Agent,
+        clock: WallClock,
+        clients: Clients,
+    ) -> None:
+        self._config = config
+        self._broker = broker
+        self._cluster = cluster
+        self._gate = gate
+        self._outbox = outbox
+        self._agent = agent
+        self._clock = clock
+        self._clients = clients
+        self._memory = MemoryObject(clock)
+        self._promotes: list[Message] = []
+        self._long: deque[LongAnswer] = deque()
+        self._held = HeldReplies()
+        self._touched: list[Held] = []
+        self.again = False
+        """There is more to do at once: step again."""
+
+    def start(self, now: float, wall_s: float) -> None:
+        """The process runs; ``wall_s`` is Unix time at ``now``. Shows all objects from now on."""
+        clock, config, broker = self._clock, self._config, self._broker
+        clock.start(now, wall_s)
+        if not config.mgmt_enable:
+            return
+        facts = _facts(config)
+        agent = self._agent
+        self._memory = MemoryObject(clock)
+        agent.register(SystemObject(facts, clock))
+        agent.register(BrokerObject(broker, facts, clock))
+        agent.register(VhostObject(facts, clock))
+        agent.register(self._memory)
+        agent.add_source(QueueSource(broker, clock))
+        agent.add_source(ExchangeSource(broker, clock))
+        agent.add_source(BindingSource(broker, clock))
+        agent.add_source(ConnectionSource(self._clients, clock))
+        agent.add_source(SessionSource(self._clients, clock))
+        agent.add_source(SubscriptionSource(self._clients, clock))
+        if config.ha_cluster or config.ha_queue_replication:
+            agent.register(
+                HaBroker(self._cluster, config.system_id, config.ha_replicate, clock.now_ns)
+            )
+
+    def heap(self, figures: list[int]) -> None:
+        """The edge told how much memory there is, in the order of ``MALLOC_FIGURES``."""
+        self._memory.figures = figures
+
+    # -- the step -----------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """``work`` has something to do, whether or not a request came."""
+        return bool(self._held.ready or self._long or self._promotes or self._cluster.changed)
+
+    def work(self, now: float) -> None:
+        """Answer what can be answered now."""
+        self.again = False
+        if not self._config.mgmt_enable:
+            self._broker.agent_inbox.clear()
+            self._cluster.changed = False
+            return
+        self._clock.now = now
+        if self._held.ready:
+            ready, self._held.ready = self._held.ready, []
+            for reply in ready:
+                self._publish(reply)
+        if self._long:
+            self._go_on(now)
+        for _ in range(AGENT_ROUNDS_MAX):
+            if self._cluster.changed:
+                self._cluster.changed = False
+                members: dict[str, Value] = {"members": self._cluster.ha_members()}
+                self._publish_event(MEMBERS_UPDATE, members)
+            inbox = self._take_inbox(now)
+            if not inbox:
+                return
+            for message in inbox:
+                self._answer(message, now)
+
+    def tell(self, now: float) -> None:
+        """Publish what was changed as management events, if anybody wants to hear."""
+        notices = self._broker.notices
+        self._broker.notices = []
+        if not self._config.mgmt_enable or not self._broker.exchanges[TOPIC_EXCHANGE].bindings:
+            return
+        self._clock.now = now
+        for notice in notices:
+            schema, values = describe(notice)
+            self._publish_event(schema, values)
+
+    def take_touched(self) -> list[Held]:
+        """Who holds answers of this step; each must be sealed now."""
+        touched = self._touched
+        if touched:
+            self._touched = []
+        return touched
+
+    def settled(self) -> bool:
+        """End of a step, the gate has opened. True if there is more to do: step again now."""
+        return self.again or bool(self._held.ready)
+
+    # -- requests -----------------------------------------------------------------------------
+
+    def _take_inbox(self, now: float) -> list[Message]:
+        """What the agent answers now. A promotion waits until the other members were heard."""
+        inbox = self._promotes + self._broker.agent_inbox
+        self._broker.agent_inbox = []
+        self._promotes = []
+        ready: list[Message] = []
+        for message in inbox:
+            promotion = promotion_asked(message)
+            if promotion is None or not self._cluster.promotion_must_wait(now, promotion.force):
+                ready.append(message)
+            elif len(self._promotes) < PROMOTES_WAITING_MAX:
+                self._promotes.append(message)
+        return ready
+
+    def _answer(self, message: Message, now: float) -> None:
+        overloaded = self._held.waiting >= WAITING_MAX or len(self._long) >= UNFINISHED_MAX
+        actor: Actor = self._clients.actor(message.origin)
+        try:
+            answer = self._agent.answer(message, actor, overloaded)
+            if answer is None:
+                return
+            reply = answer.take()
+            if reply is not None:
+                self._reply(answer, reply)
+        except BrokerError as error:  # an answer that cannot be put into a message
+            self._outbox.log("info", CATEGORY, f"request not answered: {error.text}")
+            return
+        if not answer.over:
+            self._long.append(LongAnswer(answer, reply, now))
+            self.again = True
+
+    def _go_on(self, now: float) -> None:
+        """Make the next messages of long answers, one answer after the other."""
+        takes = TAKES_PER_STEP
+        for _ in range(len(self._long)):
+            if not takes:
+                break
+            under_way = self._long.popleft()
+            lag = self._lag(under_way.last)
+            if lag < 0:
+                continue  # nobody is there to read the rest
+            if lag > AHEAD_MAX:
+                if now - under_way.moved_at < IDLE_MAX_S:
+                    self._long.append(under_way)
+                continue
+            takes -= 1
+            if self._take(under_way):
+                under_way.moved_at = now
+                self._long.append(under_way)
+                self.again = True
+        if not takes and self._long:
+            self.again = True
+
+    def _lag(self, last: Reply | None) -> int:
+        """How many messages the reader of an answer has not taken, -1: there is no reader."""
+        if last is None:
+            return 0
+        return self._broker.readers_lag(_message(last), last.exchange)
+
+    def _take(self, under_way: LongAnswer) -> bool:
+        """Make the next message of an answer. Returns whether more will come."""
+        answer = under_way.answer
+        try:
+            reply = answer.take()
+            if reply is not None:
+                under_way.last = reply
+                if not self._reply(answer, reply):
+                    return False
+        except BrokerError as error:
+            self._outbox.log("info", CATEGORY, f"request not answered in full: {error.text}")
+            return False
+        return not answer.over
+
+    # -- what leaves --------------------------------------------------------------------------
+
+    def _reply(self, answer: Answer, reply: Reply) -> bool:
+        """Publish ``reply``, or hold it until what it speaks of is safe."""
+        if answer.after_records and self._must_wait():
+            if self._held.add(reply):
+                self._touched.append(self._held)
+            return True
+        return self._publish(reply)
+
+    def _must_wait(self) -> bool:
+        """Whether anything is recorded that some in-sync backup has not."""
+        cluster = self._cluster
+        if cluster.primary is None:
+            return False
+        return bool(self._broker.journal) or cluster.log.index > self._gate.opened_index
+
+    def _publish(self, reply: Reply) -> bool:
+        try:
+            self._broker.publish(_message(reply), reply.exchange)
+        except BrokerError as error:
+            self._outbox.log("debug", CATEGORY, f"no answer to {reply.exchange!r}: {error.text}")
+            return False
+        return True
+
+    def _publish_event(self, schema: ClassSchema, values: dict[str, Value]) -> None:
+        try:
+            self._publish(self._agent.event(schema, values, SEVERITY_INFORM))
+        except BrokerError as error:  # arguments that cannot be put into a message
+            self._outbox.log("info", CATEGORY, f"event not published: {error.text}")
+
+
+def _message(reply: Reply) -> Message:
+    return Message(reply.header, reply.body, reply.exchange, reply.routing_key)
+
+
+def _facts(config: NodeConfig) -> BrokerFacts:
+    return BrokerFacts(
+        system_id=config.system_id,
+        os_name=config.os_name,
+        node_name=config.node_name,
+        os_release=config.os_release,
+        os_version=config.os_version,
+        machine=config.machine,
+        port=config.port,
+        max_connections=config.max_connections,
+        backlog=config.connection_backlog,
+        pub_interval_s=int(config.mgmt_pub_interval_s),
+        version=config.version,
+        data_dir=config.data_dir,
+        federation_tag=config.federation_tag or str(config.system_id),
+        log_rules=config.log_rules,
+    )
