@@ -2,7 +2,8 @@
 
 The tools are short-lived programs that talk to one broker; a plain socket around the sans-I/O
 connection machine is all they need. Every wait is bounded by ``timeout_s``: a broker that is
-stopped still accepts TCP connections, and a tool that hangs makes a resource manager act.
+stopped still accepts TCP connections, and a tool that hangs makes a resource manager act. A long
+answer may take longer in all, as long as it goes on.
 
 Use: ``with QmfClient(address, options) as client: client.query("habroker")``.
 """
@@ -16,7 +17,7 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tanist.ha.messages import ADMIN_PROPERTY
 from tanist.ha.url import Url
@@ -44,18 +45,32 @@ SUBSCRIPTION: Final = "answers"
 
 
 class QmfError(Exception):
-    """The broker could not be reached, or refused; the text says which broker and why."""
+    """The broker could not be reached, or refused; the text says which broker and why.
+
+    ``kind`` is what the original's tools call such an error.
+    """
+
+    def __init__(self, text: str, kind: str = "ConnectionError") -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+CANNOT_CONNECT: Final = "ConnectError"
+TIMED_OUT: Final = "Timeout"
+FAILED_THERE: Final = "Exception"
+"""Kinds of ``QmfError``; the last one: the agent answered with an exception."""
 
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """How to connect."""
+    """How to connect. ``ha_admin``: as a management tool, which backups let in."""
 
     timeout_s: float = 10.0
     mechanism: str = ""
     username: str = ""
     password: str = ""
     heartbeat_s: int = 0
+    ha_admin: bool = True
 
 
 def object_values(element: dict[str, Value]) -> dict[str, Value]:
@@ -64,13 +79,31 @@ def object_values(element: dict[str, Value]) -> dict[str, Value]:
     return dict(values) if isinstance(values, dict) else {}
 
 
+def plain(value: Value) -> object:
+    """``value`` as JSON knows it: the original's texts are octets, ids become text."""
+    if isinstance(value, dict):
+        return plain_map(value)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value
+
+
+def plain_map(values: dict[str, Value]) -> dict[str, object]:
+    """``plain`` for each value of a map."""
+    return {name: plain(item) for name, item in values.items()}
+
+
 class QmfClient:
-    """One management connection (client property ``qpid.ha-admin``) to one broker."""
+    """One management connection to one broker."""
 
     def __init__(self, url: Url, options: ClientOptions) -> None:
         """Raises: QmfError if ``url`` has no address."""
         if not url.addresses:
-            raise QmfError("no broker address given; use --broker host[:port]")
+            raise QmfError("no broker address given; use --broker host[:port]", CANNOT_CONNECT)
         self._address = url.addresses[0]
         self._options = options
         self._deadline = time.monotonic() + options.timeout_s
@@ -86,12 +119,7 @@ class QmfClient:
                 password=url.password or options.password,
                 mechanism=options.mechanism,
                 heartbeat_s=options.heartbeat_s,
-                client_properties={
-                    "product": "qpid-tanist tools",
-                    "qpid.client_process": os.path.basename(sys.argv[0] or "tool"),
-                    "qpid.client_pid": uint32(os.getpid()),
-                    ADMIN_PROPERTY: uint32(1),
-                },
+                client_properties=_client_properties(options.ha_admin),
             ),
             time.monotonic(),
         )
@@ -108,7 +136,7 @@ class QmfClient:
                 (self._address.host, self._address.port), self._remaining()
             )
         except (OSError, UnicodeError) as error:
-            raise QmfError(f"cannot connect to {self.broker}: {error}") from error
+            raise QmfError(f"cannot connect to {self.broker}: {error}", CANNOT_CONNECT) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self._wait_for(Opened)
@@ -141,14 +169,22 @@ class QmfClient:
 
         Raises: QmfError for no answer in time, a lost connection or an exception of the agent.
         """
+        return self._query({"_what": "OBJECT", "_schema_id": {"_class_name": class_name}})
+
+    def find(self, object_name: str) -> dict[str, Value] | None:
+        """The object called ``object_name``, None if there is none. Raises: QmfError."""
+        found = self._query({"_what": "OBJECT", "_object_id": {"_object_name": object_name}})
+        return found[0] if found else None
+
+    def _query(self, body: dict[str, Value]) -> list[dict[str, Value]]:
         found: list[dict[str, Value]] = []
-        body: dict[str, Value] = {"_what": "OBJECT", "_schema_id": {"_class_name": class_name}}
         self._request("_query_request", body)
         while True:
             answer = self._answer()
             found.extend(e for e in decode_list(answer.body) if isinstance(e, dict))
             if "partial" not in application_headers(answer.header):
                 return found
+            self._deadline = time.monotonic() + self._options.timeout_s
 
     def call(self, object_name: str, method: str, arguments: dict[str, Value]) -> dict[str, Value]:
         """Call a method; returns its out arguments. Raises: QmfError, also if it failed there."""
@@ -170,7 +206,8 @@ class QmfClient:
         if left <= 0:
             raise QmfError(
                 f"no answer from {self.broker} within {self._options.timeout_s:g} seconds; "
-                "it may be stopped or overloaded"
+                "it may be stopped or overloaded",
+                TIMED_OUT,
             )
         return left
 
@@ -186,10 +223,16 @@ class QmfClient:
             self._remaining()
             return
         except OSError as error:
-            raise QmfError(f"connection to {self.broker} lost: {error}") from error
+            raise QmfError(f"connection to {self.broker} lost: {error}{self._hint()}") from error
         if not received:
-            raise QmfError(f"connection to {self.broker} was closed by the broker")
+            raise QmfError(f"connection to {self.broker} was closed by the broker{self._hint()}")
         self._events.extend(self._connection.receive_data(received, time.monotonic()))
+
+    def _hint(self) -> str:
+        """Backups drop ordinary clients without a word: say what helps."""
+        if self._options.ha_admin or self._connection.opened:
+            return ""
+        return "; if it is a backup, use --ha-admin"
 
     def _next(self) -> Event:
         while not self._events:
@@ -289,5 +332,16 @@ class QmfClient:
             if application_headers(event.header).get("qmf.opcode") == "_exception":
                 values = decode_map(event.body).get("_values")
                 text = values.get("error_text") if isinstance(values, dict) else ""
-                raise QmfError(str(text))
+                raise QmfError(str(plain(text)), FAILED_THERE)
             return event
+
+
+def _client_properties(ha_admin: bool) -> dict[str, Value]:
+    properties: dict[str, Value] = {
+        "product": "qpid-tanist tools",
+        "qpid.client_process": os.path.basename(sys.argv[0] or "tool"),
+        "qpid.client_pid": uint32(os.getpid()),
+    }
+    if ha_admin:
+        properties[ADMIN_PROPERTY] = uint32(1)
+    return properties

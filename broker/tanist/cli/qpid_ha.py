@@ -18,11 +18,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 from tanist.cli import ha_report
 from tanist.cli.ha_report import DETAILS, PRIMARY, Member
-from tanist.cli.qmf_client import ClientOptions, QmfClient, QmfError, object_values
+from tanist.cli.qmf_client import (
+    ClientOptions,
+    QmfClient,
+    QmfError,
+    object_values,
+    plain,
+    plain_map,
+)
 from tanist.ha.url import DEFAULT_PORT, Url, parse_url
 from tanist.management.codec import text_of
 from tanist.types import BrokerError
@@ -237,7 +243,7 @@ class Tool:
             values = self.ha_broker(url)
             address = f"{url.addresses[0].host}:{url.addresses[0].port}"
             if self.arguments.json:
-                reports.append({"address": address, **_plain_map(values)})
+                reports.append({"address": address, **plain_map(values)})
                 continue
             if self.arguments.all:
                 self.show(f"{'Address:':<20} {address}")
@@ -307,23 +313,7 @@ def _row(member: Member) -> dict[str, object]:
     row: dict[str, object] = {"address": member.address, "status": member.status}
     if member.error:
         row["error"] = member.error
-    return row | {name: _plain(member.values[name]) for name in DETAILS if name in member.values}
-
-
-def _plain(value: Value) -> object:
-    if isinstance(value, dict):
-        return _plain_map(value)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value
-
-
-def _plain_map(values: dict[str, Value]) -> dict[str, object]:
-    return {name: _plain(item) for name, item in values.items()}
+    return row | {name: plain(member.values[name]) for name in DETAILS if name in member.values}
 
 
 _COMMANDS: Final[dict[str, Callable[[Tool], int]]] = {
