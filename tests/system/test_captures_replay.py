@@ -3,79 +3,17 @@
 One test per capture of spec "Must show": the client's recorded bytes go in, and what a client of
 that kind waits for must come out. Where the answers must be the same (results of queries, numbers
 of the deliveries, headers) they are compared with what the original said in the recording.
-
-``a_primary`` and ``a_backup`` make the brokers under replay: real nodes, without sockets.
 """
 
 from __future__ import annotations
 
 import pytest
-from replay import Conversation, Said, Subject, Wire, replay
+from replay import Conversation, Said, Subject, replay
+from subjects import a_backup, a_primary, needs_are_met
 
-from tests.broker.node.network import Guest, Host, cluster, running
 from tests.broker.sessions.session_peer import Client
 
 REFUSED = ("02-python-client-refused-by-backup", "03-cpp-0-10-client-refused-by-backup")
-
-
-PUBLIC_URL = "127.0.0.1:7201,127.0.0.1:7202"
-"""Where the recorded cluster was to be found."""
-
-
-class RecordedClient:
-    """The client's end of a connection to ``host``: says what was recorded."""
-
-    def __init__(self, host: Host) -> None:
-        self._network = host.network
-        self._began = host.network.now
-        self._heard = b""
-        self.dropped = False
-        self._wire = host.accept(self)  # type: ignore[arg-type]  # only its two methods are used
-        self._network.run()
-
-    def wire_data(self, conn: int, data: bytes) -> None:
-        """Bytes from the host."""
-        self._heard += data
-
-    def wire_gone(self, conn: int, reason: str) -> None:
-        """The host closed."""
-        self.dropped = True
-
-    def feed(self, data: bytes, at_s: float) -> bytes:
-        """Say the next bytes at their time; returns what came back."""
-        self._network.advance(max(0.0, self._began + at_s - self._network.now))
-        self._wire.send(0, data)
-        self._network.run()
-        heard, self._heard = self._heard, b""
-        return heard
-
-    def hang_up(self) -> None:
-        """TCP is gone."""
-        self._wire.cut("client gone")
-        self._network.run()
-
-
-class NodeSubject:
-    """A real node, alone in its cluster."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-
-    def connect(self) -> Wire:
-        """A new connection."""
-        return RecordedClient(self.host)
-
-
-def a_primary() -> tuple[Subject, Client]:
-    """A broker that serves, and a client to prepare it with."""
-    _, (host,) = running("a", ha_public_url=PUBLIC_URL)
-    return NodeSubject(host), Guest(host)
-
-
-def a_backup() -> Subject:
-    """A broker that refuses ordinary clients."""
-    _, (host, *_) = cluster("a", "b")
-    return NodeSubject(host)
 
 
 def prepared(*queues: str, messages: int = 0) -> tuple[Subject, Client]:
@@ -93,49 +31,6 @@ def depth(client: Client, queue: str) -> int:
     """Messages on ``queue`` as queue.query tells."""
     asking = client.attach(f"depth of {queue}", force=True)
     return asking.ask("queue.query", queue=queue).number("message_count")
-
-
-def needs_are_met(conversation: Conversation, *, unfinished: tuple[int, ...] = ()) -> None:
-    """What every client waits for: attached, its commands completed, detached, close-ok.
-
-    ``unfinished``: channels whose session was cut off in the recording.
-    """
-    assert not conversation.got("execution.exception")
-    assert not conversation.got("connection.close")
-    attach = [said for said in conversation.client if said.name == "session.attach"]
-    attached = conversation.got("session.attached")
-    names = [said.struct.octets("name") for said in attach]
-    assert [said.struct.octets("name") for said in attached] == names
-    for said in attach:
-        missing = conversation.commands(said.channel) - conversation.completed(said.channel)
-        assert not missing, f"never completed on channel {said.channel}: {missing}"
-    expected = sum(said.name == "session.detach" for said in conversation.client)
-    detached = conversation.got("session.detached")
-    assert len(detached) == expected
-    assert all(said.struct.number("code") == 0 for said in detached)
-    assert len(conversation.got("session.timeout")) == len(conversation.original("session.timeout"))
-    if any(said.name == "connection.close" for said in conversation.client):
-        assert conversation.got("connection.close-ok")
-        assert conversation.dropped
-    completions_are_in_time(conversation)
-
-
-def completions_are_in_time(conversation: Conversation) -> None:
-    """Whatever the original had completed after a read of the client's, we have as well."""
-    for original in conversation.original("session.completed"):
-        ours = {
-            command_id
-            for said in conversation.got("session.completed", original.channel)
-            if said.chunk <= original.chunk
-            for first, last in said.struct.ranges("commands")
-            for command_id in range(first, last + 1)
-        }
-        theirs = {
-            command_id
-            for first, last in original.struct.ranges("commands")
-            for command_id in range(first, last + 1)
-        }
-        assert theirs <= ours, original
 
 
 def results_agree(conversation: Conversation) -> None:

@@ -10,10 +10,10 @@ from uuid import UUID
 
 import pytest
 from replay import Conversation, Said, replay
+from subjects import answers, opcode
 
 from tanist.node.inputs import Received
 from tanist.wire.amqp010.codec import decode_list, decode_map
-from tanist.wire.amqp010.transfer import application_headers, message_properties
 from tanist.wire.amqp010.values import Value
 from tests.broker.node.network import Host, Network, Wire, promote
 
@@ -83,27 +83,6 @@ def needs_are_met(conversation: Conversation) -> None:
     assert len(conversation.results()) == len(
         [said for said in conversation.recorded if said.name == "execution.result"]
     )
-
-
-def opcode(said: Said) -> Value:
-    return application_headers(said.header).get("qmf.opcode")
-
-
-def answers(messages: list[Said]) -> list[tuple[Value, Value, bytes]]:
-    """What makes an answer one: opcode, agent as the client called it, correlation id."""
-    found = []
-    for said in messages:
-        headers = application_headers(said.header)
-        properties = message_properties(said.header)
-        assert properties is not None
-        found.append(
-            (
-                headers.get("qmf.opcode"),
-                headers.get("qmf.agent"),
-                properties.octets("correlation_id"),
-            )
-        )
-    return found
 
 
 def ha_broker(said: Said) -> dict[str, Value]:

@@ -60,12 +60,15 @@ class Agent:
         self._heartbeat_s = heartbeat_s
         self._clock = clock
         self._objects: dict[str, ManagedObject] = {}
+        self._names: dict[str, ManagedObject] = {}
         self._sources: dict[tuple[str, str], ObjectSource] = {}
         self._writers = Writers()
 
     def register(self, managed: ManagedObject) -> None:
-        """Show an object from now on."""
+        """Show an object from now on, in place of one with the same name."""
         self._objects[managed.name] = managed
+        self._names[managed.name] = managed
+        self._names[managed.schema.object_name(managed.key)] = managed
 
     def add_source(self, source: ObjectSource) -> None:
         """Show the objects of a class from now on."""
@@ -156,7 +159,7 @@ class Agent:
 
     def _find(self, name: str) -> ManagedObject | None:
         """The object called ``name``."""
-        managed = self._objects.get(name)
+        managed = self._names.get(name)
         if managed is not None:
             return managed
         package, _, rest = name.partition(":")

@@ -226,11 +226,18 @@ class VhostObject(ManagedObject):
 class MemoryObject(ManagedObject):
     """The heap of the process. ``figures``: as last told by the edge, in the order of
     ``MALLOC_FIGURES``; zeros until then, and where the C library does not tell.
+
+    The one object that calls itself by its key alone, as the original's does.
     """
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(MEMORY, BROKER_KEY, clock.now_ns)
         self.figures: list[int] = [0] * len(MALLOC_FIGURES)
+
+    @property
+    def name(self) -> str:
+        """The key, without package and class."""
+        return self.key
 
     def values(self) -> dict[str, Value]:
         """See ``schema.MEMORY``."""

@@ -237,6 +237,19 @@ def test_what_a_query_matches(agent: Agent, body: dict[str, Value], count: int) 
     assert len(decode_list(reply.body)) == count
 
 
+def test_an_object_with_a_name_of_its_own_is_found_by_both(agent: Agent) -> None:
+    class Nameless(Thing):
+        @property
+        def name(self) -> str:
+            return self.key
+
+    agent.register(Nameless("short"))
+    for name in ("short", "org.example:thing:short"):
+        assert names(replies(agent, request("_query_request", by_name(name)))) == ["short"]
+    (reply,) = replies(agent, request("_query_request", by_class("thing")))
+    assert len(decode_list(reply.body)) == 3
+
+
 def test_a_long_answer_comes_in_parts_and_only_the_last_is_not_partial(agent: Agent) -> None:
     for number in range(OBJECTS_PER_MESSAGE * 2):
         agent.register(Thing(str(number)))

@@ -148,6 +148,7 @@ def test_system_and_virtual_host() -> None:
 
 def test_memory_is_what_the_edge_told() -> None:
     memory = MemoryObject(a_clock())
+    assert memory.name == "amqp-broker"
     assert has_all_fields(memory)
     assert set(memory.values().values()) == {"amqp-broker", 0}
     memory.figures = [1, 2, 3, 4, 5, 6, 7]
