@@ -1,8 +1,8 @@
-"""Broker processes of a cluster on this machine, and the tools that look at them.
+"""Broker processes of a cluster, and both kinds of tools to run on them: ours, and the genuine ones.
 
-The genuine tool is a Python 2 program. It is looked for where ``clients/setup`` puts it
+The genuine tools are Python 2 programs. They are looked for where ``clients/setup`` puts them
 (``$TANIST_CACHE``, by default ``~/.cache/tanist``), else as ``TANIST_PYTHON27`` with the packages
-in ``TANIST_PY2LIB``. In CI (``CI=true``) its absence is a failure.
+in ``TANIST_PY2LIB``. In CI (``CI=true``) their absence is a failure.
 """
 
 from __future__ import annotations
@@ -17,20 +17,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 START_S = 20.0
 SETTLE_S = 20.0
 TOOL_S = 40.0
-REMEDY = "no genuine qpid-ha (Python 2.7 with qpid-tools) here: run clients/setup"
+REMEDY = "no genuine qpid-tools (Python 2.7) here: run clients/setup"
 
 
 class Tool:
-    """A qpid-ha: the words that start it, and its environment."""
+    """A tool: the words that start it, and its environment."""
 
     def __init__(self, words: list[str], environment: dict[str, str]) -> None:
         self.words = words
         self.environment = environment
         self.errors = ""
         """What the last run wrote to standard error."""
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start it; the caller waits for it."""
+        return subprocess.Popen(
+            [*self.words, *words], env=self.environment, stdout=subprocess.PIPE, text=True
+        )
 
     def __call__(self, *words: str) -> tuple[int, str]:
         """Run it; returns exit status and what it printed."""
@@ -52,24 +60,34 @@ def our_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def our_tool() -> Tool:
-    """Our qpid-ha."""
-    return Tool([sys.executable, "-m", "tanist.cli.qpid_ha"], our_environment())
+def our_tool(module: str = "qpid_ha") -> Tool:
+    """The tool of ours in module ``tanist.cli.<module>``."""
+    return Tool([sys.executable, "-m", f"tanist.cli.{module}"], our_environment())
 
 
-def genuine_tool() -> Tool | None:
-    """The genuine qpid-ha of this machine."""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+def genuine_tool(name: str) -> Tool | None:
+    """The genuine tool called ``name`` of this machine."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
     environment.pop("PYTHONPATH", None)
     cache = os.environ.get("TANIST_CACHE") or Path.home() / ".cache" / "tanist"
-    script = Path(cache) / "py27" / "bin" / "qpid-ha"
+    script = Path(cache) / "py27" / "bin" / name
     if script.exists():
         return Tool([str(script)], environment)
     python, library = os.environ.get("TANIST_PYTHON27"), os.environ.get("TANIST_PY2LIB")
     if python and library:
         environment["PYTHONPATH"] = library
-        return Tool([python, str(Path(library) / "bin" / "qpid-ha")], environment)
+        return Tool([python, str(Path(library) / "bin" / name)], environment)
     return None
+
+
+def genuine_or_skip(name: str) -> Tool:
+    """The genuine tool; without one the test is skipped, and fails in CI."""
+    tool = genuine_tool(name)
+    if tool is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(REMEDY)
+        pytest.skip(REMEDY)
+    return tool
 
 
 class BrokerProcess:
