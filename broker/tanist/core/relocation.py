@@ -21,8 +21,8 @@ from tanist.core.queue import Queue
 from tanist.core.records import Entry
 from tanist.types import BrokerError, Condition
 
-PIECE_MESSAGES: Final = 4096
-"""Entries looked at in one piece: some ten milliseconds of a step."""
+PIECE_MESSAGES: Final = 2048
+"""Entries looked at in one piece: some ten milliseconds of a step when they go elsewhere."""
 
 PIECE_BYTES: Final = 8 * 1024 * 1024
 """Bytes of messages in one piece (and at least one message): far below what one batch may hold."""

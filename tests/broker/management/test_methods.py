@@ -7,6 +7,7 @@ import pytest
 from tanist.core.broker import Broker
 from tanist.core.notices import QueueDeclareNotice
 from tanist.core.records import Bound, ExchangeDeclared, QueueDeclared
+from tanist.core.relocation import PIECE_MESSAGES
 from tanist.management.managed import InvalidParameter
 from tanist.management.methods import create, delete, move_messages, purge_queue, reroute_queue
 from tanist.types import BrokerError, Condition, ReplicationLevel
@@ -342,14 +343,16 @@ def test_wrong_parameters(begin, says: str) -> None:
 def test_a_failure_after_some_pieces_says_how_far_it_came() -> None:
     broker = make_broker()
     broker.declare_queue("q", actor())
-    broker.declare_queue("r", actor(), arguments={"qpid.max_count": 5000})
-    for _ in range(6000):
+    broker.declare_queue("r", actor(), arguments={"qpid.max_count": PIECE_MESSAGES + 9})
+    for _ in range(2 * PIECE_MESSAGES):
         publish(broker, b"")
     work = move_messages(broker, {"srcQueue": "q", "destQueue": "r"})
     assert work.go_on() is None
-    with pytest.raises(BrokerError, match=r"Maximum depth exceeded on r.*; 4096 messages had been"):
+    with pytest.raises(
+        BrokerError, match=rf"Maximum depth .* on r.*; {PIECE_MESSAGES} messages had"
+    ):
         work.go_on()
-    assert (broker.queues["q"].count, broker.queues["r"].count) == (6000 - 4096, 4096)
+    assert broker.queues["q"].count == broker.queues["r"].count == PIECE_MESSAGES
     with pytest.raises(BrokerError) as info:
         move_messages(broker, {"srcQueue": "q", "destQueue": "r"}).go_on()
     assert "had been taken" not in info.value.text
