@@ -1,4 +1,4 @@
-"""Broker processes of a cluster, and both kinds of tools to run on them: ours, and the genuine ones.
+"""Broker processes of a cluster, and the tools to run on them: ours, and the genuine ones.
 
 The genuine tools are Python 2 programs. They are looked for where ``clients/setup`` puts them
 (``$TANIST_CACHE``, by default ``~/.cache/tanist``), else as ``TANIST_PYTHON27`` with the packages

@@ -8,6 +8,7 @@ when somebody asks and forgotten afterwards, so that 65,000 queues cost nothing 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from mypy_extensions import mypyc_attr
 
@@ -16,7 +17,7 @@ from tanist.management.schema import ClassSchema
 from tanist.types import BrokerError, Condition
 from tanist.wire.amqp010.values import Value
 
-NANOSECONDS = 1_000_000_000
+NANOSECONDS: Final = 1_000_000_000
 
 
 class InvalidParameter(BrokerError):
@@ -51,6 +52,7 @@ class WallClock:
         return int((max(at, self._started) + self._offset_s) * NANOSECONDS)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Work:
     """A method that is carried out in pieces, one a step."""
 

@@ -6,7 +6,7 @@ any message. Three things may hold an answer back:
 * **the gate**: an answer that says "done" leaves when every in-sync backup has what it speaks of,
   as the completion of a client's command does. ``HeldReplies`` waits in the gate for it;
 * **its length**: of a long list one message is made per step, and only while its reader keeps up
-  (``AHEAD_MAX``); nobody else waits for it;
+  (``AHEAD_MAX``); nobody else waits for it, nor for a flood of requests (``REQUESTS_PER_STEP``);
 * **the cluster**: a promotion waits until the other members were heard.
 
 The node calls ``work`` and ``tell`` before it dispatches, seals ``take_touched`` with the sessions,
@@ -49,8 +49,8 @@ from tanist.wire.amqp010.values import Value
 
 CATEGORY: Final = "Management"
 
-AGENT_ROUNDS_MAX: Final = 8
-"""Rounds of agent answers within a step; an answer routed back to the agent must not spin."""
+REQUESTS_PER_STEP: Final = 8
+"""Requests answered in one step: each may cost some milliseconds, and a step must be short."""
 
 PROMOTES_WAITING_MAX: Final = 100
 """Promote requests kept while a joining broker looks around; one resource manager sends one."""
@@ -190,16 +190,18 @@ class Management:
                 self._publish(reply)
         if self._long:
             self._go_on(now)
-        for _ in range(AGENT_ROUNDS_MAX):
-            if self._cluster.changed:
-                self._cluster.changed = False
-                members: dict[str, Value] = {"members": self._cluster.ha_members()}
-                self._publish_event(MEMBERS_UPDATE, members)
-            inbox = self._take_inbox(now)
-            if not inbox:
-                return
-            for message in inbox:
-                self._answer(message, now)
+        self._tell_members()
+        for message in self._take_inbox(now):
+            self._answer(message, now)
+        self._tell_members()
+        if self._broker.agent_inbox:
+            self.again = True
+
+    def _tell_members(self) -> None:
+        if self._cluster.changed:
+            self._cluster.changed = False
+            members: dict[str, Value] = {"members": self._cluster.ha_members()}
+            self._publish_event(MEMBERS_UPDATE, members)
 
     def tell(self, now: float) -> None:
         """Publish what was changed as management events, if anybody wants to hear."""
@@ -227,8 +229,9 @@ class Management:
 
     def _take_inbox(self, now: float) -> list[Message]:
         """What the agent answers now. A promotion waits until the other members were heard."""
-        inbox = self._promotes + self._broker.agent_inbox
-        self._broker.agent_inbox = []
+        requests = self._broker.agent_inbox
+        inbox = self._promotes + requests[:REQUESTS_PER_STEP]
+        self._broker.agent_inbox = requests[REQUESTS_PER_STEP:]
         self._promotes = []
         ready: list[Message] = []
         for message in inbox:

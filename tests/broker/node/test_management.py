@@ -177,7 +177,7 @@ def test_held_replies_come_out_in_order() -> None:
     assert (held.ready, held.waiting) == (replies[:3], 0)
 
 
-def test_a_flood_of_changes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_of_changes_is_refused() -> None:
     network, (a, b) = running("a", "b")
     console = Console(a)
     b.freeze()
@@ -406,7 +406,19 @@ def test_several_long_answers_go_on_together() -> None:
     assert counts == [11] * 6
 
 
-def test_too_many_long_answers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_of_requests_is_answered_over_many_steps() -> None:
+    host = alone()
+    console = Console(host)
+    host.outputs.clear()
+    console.pump, pump = lambda: None, console.pump  # type: ignore[method-assign]
+    asked = [console.start_broker("echo", sequence=number) for number in range(100)]
+    pump()
+    assert [console.error_of(each) for each in asked] == [""] * 100
+    sends = [o for o in host.outputs if isinstance(o, Send) and o.conn == console.wire.accepted]
+    assert len(sends) >= 100 // management.REQUESTS_PER_STEP
+
+
+def test_too_many_long_answers_are_refused() -> None:
     host = alone()
     many_queues(host, 3_000)
     slow, console = Console(host), Console(host)
