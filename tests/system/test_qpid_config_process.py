@@ -54,8 +54,8 @@ class Cluster:
         return [each["name"] for each in found if not OWN_QUEUE.search(each["name"])]
 
 
-def a_cluster(folder: Path) -> Iterator[Cluster]:
-    with processes(folder, 2, "--auth=no") as (primary, backup):
+def a_cluster(folder: Path, *options: str) -> Iterator[Cluster]:
+    with processes(folder, 2, "--auth=no", *options) as (primary, backup):
         pair = Cluster(primary, backup)
         pair.promote(primary)
         pair.ready()
@@ -70,8 +70,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster for a test that breaks it."""
-    yield from a_cluster(tmp_path)
+    """A cluster for a test that breaks it; a stopped backup is waited for."""
+    yield from a_cluster(tmp_path, "--link-heartbeat-interval=60", "--ha-ack-timeout=60")
 
 
 @pytest.fixture(params=["ours", "genuine"])
@@ -279,9 +279,9 @@ def test_a_change_waits_for_a_backup_that_is_stopped(qpid_config: Tool, own: Clu
     own.backup.kick(signal.SIGSTOP)
     running = qpid_config.start("add", "queue", "late", "-b", own.primary.address)
     try:
-        time.sleep(1.5)
-        assert running.poll() is None, "the backup has not got it"
-        assert "late" in own.queues(own.primary)
+        wait_until("it is done", lambda: "late" in own.queues(own.primary), SETTLE_S)
+        time.sleep(0.5)
+        assert running.poll() is None, "and not told: the backup has not got it"
     finally:
         own.backup.kick(signal.SIGCONT)
     assert running.wait(SETTLE_S) == 0

@@ -4,16 +4,52 @@ from __future__ import annotations
 
 import pytest
 
+from tanist.core.notices import Actor
 from tanist.management.answers import OBJECTS_PER_MESSAGE
 from tanist.management.codec import Reply
+from tanist.management.managed import ManagedObject, Work
+from tanist.management.schema import HA_BROKER
 from tanist.node import management
 from tanist.node.inputs import HeapMeasured
 from tanist.node.management import AHEAD_MAX, IDLE_MAX_S, HeldReplies
 from tanist.node.outputs import Send
 from tanist.wire.amqp010.codec import decode_list, decode_map, make
 from tanist.wire.amqp010.transfer import application_headers
+from tanist.wire.amqp010.values import Value
 from tests.broker.node.console import Console
 from tests.broker.node.network import Admin, Guest, Host, Network, cluster, promote, running
+
+QUEUES: dict[str, Value] = {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}}
+"""The body of a query for all queues."""
+
+TOO_LARGE = 1 << 70
+"""A number that AMQP cannot say."""
+
+
+class Odd(ManagedObject):
+    """Answers what cannot be answered."""
+
+    def __init__(self) -> None:
+        super().__init__(HA_BROKER, "odd", 0)
+
+    def methods(self) -> tuple[str, ...]:
+        return ("at once", "later")
+
+    def call(
+        self, method: str, arguments: dict[str, Value], actor: Actor
+    ) -> dict[str, Value] | Work:
+        return OddWork() if method == "later" else {"out": TOO_LARGE}
+
+
+class OddWork(Work):
+    """Comes to nothing good in its second piece."""
+
+    def __init__(self) -> None:
+        self.pieces = 2
+
+    def go_on(self) -> dict[str, Value] | None:
+        self.pieces -= 1
+        return None if self.pieces else {"out": TOO_LARGE}
 
 
 def alone(**config: object) -> Host:
@@ -25,7 +61,7 @@ def many_queues(host: Host, count: int) -> None:
     """Queues nobody asked for through the wire."""
     broker = host.node.broker
     for number in range(count):
-        broker.declare_queue(f"q{number:05}", management.Actor("", ""))
+        broker.declare_queue(f"q{number:05}", Actor("", ""))
     broker.notices.clear()
 
 
@@ -109,6 +145,19 @@ def test_questions_wait_for_nobody() -> None:
     b.thaw()
     network.advance(0.1)
     assert console.error_of(asked) == ""
+
+
+def test_tools_can_look_while_a_backup_hangs() -> None:
+    network, (a, b) = running("a", "b")
+    b.freeze()
+    Guest(a).session().do("queue.declare", queue="q")
+    network.advance(0.2)
+    console = Console(a)
+    assert "q" in [values["name"] for values in console.objects("queue")]
+    found = console.ha_broker()
+    assert found is not None
+    assert found["status"] == "active"
+    assert not b.node.broker.queues, "the backup does hang"
 
 
 def test_a_backup_that_is_given_up_holds_back_no_longer() -> None:
@@ -322,9 +371,7 @@ def test_a_long_list_takes_many_steps_and_nobody_waits() -> None:
     session = Guest(host).session()
     host.outputs.clear()
     asked = console.start_broker("echo", sequence=1)
-    query = console.request(
-        "_query_request", {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}}
-    )
+    query = console.request("_query_request", QUEUES)
     session.do("queue.declare", queue="mine")
     host.network.run()
     parts = console.parts(query)
@@ -345,9 +392,7 @@ def test_an_answer_waits_for_its_reader() -> None:
     many_queues(host, 3_000)
     console = Console(host)
     host.writable(console.wire, False)
-    query = console.request(
-        "_query_request", {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}}
-    )
+    query = console.request("_query_request", QUEUES)
     host.network.advance(1.0)
     reply_queue = host.node.broker.queues[console._queue]
     assert reply_queue.count == AHEAD_MAX + 1
@@ -361,7 +406,7 @@ def test_an_answer_that_nobody_reads_is_given_up() -> None:
     many_queues(host, 3_000)
     console = Console(host)
     host.writable(console.wire, False)
-    console.request("_query_request", {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}})
+    console.request("_query_request", QUEUES)
     host.network.advance(IDLE_MAX_S - 1.0)
     assert host.node._management.busy
     host.network.advance(2.0)
@@ -373,7 +418,7 @@ def test_an_answer_whose_reader_is_gone_is_given_up_at_once() -> None:
     many_queues(host, 3_000)
     console = Console(host)
     host.writable(console.wire, False)
-    console.request("_query_request", {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}})
+    console.request("_query_request", QUEUES)
     assert host.node._management.busy
     console.hang_up()
     assert not host.node._management.busy
@@ -388,7 +433,7 @@ def test_a_reply_queue_that_is_full_ends_the_answer() -> None:
     session.do("exchange.bind", queue="small", exchange="amq.direct", binding_key="small")
     console.request(
         "_query_request",
-        {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}},
+        QUEUES,
         answer_to="small",
     )
     assert host.node.broker.queues["small"].count == 3
@@ -398,12 +443,13 @@ def test_a_reply_queue_that_is_full_ends_the_answer() -> None:
 def test_several_long_answers_go_on_together() -> None:
     host = alone()
     many_queues(host, 1_000)
-    consoles = [Console(host) for _ in range(6)]
-    body = {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}}
-    asked = [console.request("_query_request", body) for console in consoles]
+    consoles = [Console(host) for _ in range(management.TAKES_PER_STEP * 2 + 1)]
+    for console in consoles:
+        console.pump = console.flush  # type: ignore[method-assign]
+    asked = [console.request("_query_request", QUEUES) for console in consoles]
     host.network.run()
     counts = [len(console.parts(query)) for console, query in zip(consoles, asked, strict=True)]
-    assert counts == [11] * 6
+    assert set(counts) == {11}
 
 
 def test_a_flood_of_requests_is_answered_over_many_steps() -> None:
@@ -423,10 +469,9 @@ def test_too_many_long_answers_are_refused() -> None:
     many_queues(host, 3_000)
     slow, console = Console(host), Console(host)
     host.writable(slow.wire, False)
-    body = {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}}
     for _ in range(management.UNFINISHED_MAX):
-        slow.request("_query_request", body)
-    assert "ask again later" in str(console.error_of(console.request("_query_request", body)))
+        slow.request("_query_request", QUEUES)
+    assert "ask again later" in str(console.error_of(console.request("_query_request", QUEUES)))
 
 
 def test_long_work_is_done_over_several_steps_and_then_answered() -> None:
@@ -494,6 +539,31 @@ def test_an_answer_that_cannot_be_delivered_is_dropped_and_noted() -> None:
     assert host.node.broker.queues["full"].count == 1
     noted = [text for level, category, text in host.lines if category == "Management"]
     assert [text.partition(":")[0] for text in noted] == ["no answer to 'amq.direct'"]
+
+
+@pytest.mark.parametrize("method", ["at once", "later"])
+def test_what_cannot_be_put_into_a_message_is_noted_and_breaks_nothing(method: str) -> None:
+    host = alone()
+    host.node.agent.register(Odd())
+    console = Console(host)
+    asked = console.start(Odd().name, method)
+    host.network.advance(0.5)
+    assert console.answer(asked) is None
+    assert not host.node._management.busy
+    noted = [text for _, category, text in host.lines if category == "Management"]
+    assert [text.startswith("request not answered") for text in noted] == [True]
+    assert console.error_of(console.start_broker("echo")) == ""
+
+
+def test_an_event_that_cannot_be_put_into_a_message_is_noted() -> None:
+    host = alone()
+    listener = Guest(host).session()
+    listener.do("queue.declare", queue="events")
+    listener.do("exchange.bind", queue="events", exchange="qmf.default.topic", binding_key="#")
+    host.node.broker.declare_queue("q", Actor("", ""), arguments={"n": TOO_LARGE})
+    host.network.advance(0.5)
+    noted = [text for _, category, text in host.lines if category == "Management"]
+    assert [text.startswith("event not published: ") for text in noted] == [True]
 
 
 def test_an_answer_that_asks_the_agent_does_not_spin() -> None:

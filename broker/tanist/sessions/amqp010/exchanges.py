@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from tanist.core.broker import Broker
-from tanist.sessions.amqp010.outcome import AFTER_RECORDS, AT_ONCE
+from tanist.sessions.amqp010.outcome import AT_ONCE, after_records
 from tanist.sessions.amqp010.state import SessionState
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.events import Command
@@ -29,7 +29,7 @@ def declare(broker: Broker, state: SessionState, command: Command) -> int:
         arguments=struct.map("arguments"),
         auto_delete=struct.flag("auto_delete"),
     )
-    return AFTER_RECORDS if exchange.replicated else AT_ONCE
+    return after_records(exchange.replicated)
 
 
 def delete(broker: Broker, state: SessionState, command: Command) -> int:
@@ -66,7 +66,7 @@ def bind(broker: Broker, state: SessionState, command: Command) -> int:
         struct.map("arguments"),
         state.actor,
     )
-    return _as_safe_as(broker, struct.text("queue"))
+    return after_records(broker.queues[struct.text("queue")].number > 0)
 
 
 def unbind(broker: Broker, state: SessionState, command: Command) -> int:
@@ -75,12 +75,7 @@ def unbind(broker: Broker, state: SessionState, command: Command) -> int:
     broker.unbind(
         struct.text("exchange"), struct.text("queue"), struct.text("binding_key"), state.actor
     )
-    return _as_safe_as(broker, struct.text("queue"))
-
-
-def _as_safe_as(broker: Broker, queue: str) -> int:
-    """A binding may have been there already, but not be safe yet: if its queue is replicated."""
-    return AFTER_RECORDS if broker.queues[queue].number else AT_ONCE
+    return after_records(broker.queues[struct.text("queue")].number > 0)
 
 
 def bound(broker: Broker, state: SessionState, command: Command) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from tanist.core.broker import Broker
-from tanist.sessions.amqp010.outcome import AFTER_RECORDS, AT_ONCE
+from tanist.sessions.amqp010.outcome import AT_ONCE, after_records
 from tanist.sessions.amqp010.state import SessionState
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.events import Command
@@ -29,7 +29,7 @@ def declare(broker: Broker, state: SessionState, command: Command) -> int:
         alternate_exchange=struct.text("alternate_exchange"),
         arguments=struct.map("arguments"),
     )
-    return AFTER_RECORDS if queue.number else AT_ONCE
+    return after_records(queue.number > 0)
 
 
 def delete(broker: Broker, state: SessionState, command: Command) -> int:
@@ -45,7 +45,7 @@ def purge(broker: Broker, state: SessionState, command: Command) -> int:
     """queue.purge. Raises: BrokerError: 404, 531."""
     name = command.struct.text("queue")
     broker.purge(name, state.actor)
-    return AFTER_RECORDS if broker.queues[name].number else AT_ONCE
+    return after_records(broker.queues[name].number > 0)
 
 
 def query(broker: Broker, state: SessionState, command: Command) -> int:

@@ -12,5 +12,10 @@ def test_outcomes_differ() -> None:
     assert len(outcomes) == 4
 
 
+def test_only_what_is_replicated_waits_for_all_records() -> None:
+    assert outcome.after_records(True) == outcome.AFTER_RECORDS
+    assert outcome.after_records(False) == outcome.AT_ONCE
+
+
 def test_every_command_is_one_of_the_specification() -> None:
     assert set(COMMANDS) <= set(DEFINITIONS)
