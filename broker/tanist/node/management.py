@@ -55,8 +55,8 @@ REQUESTS_PER_STEP: Final = 8
 PROMOTES_WAITING_MAX: Final = 100
 """Promote requests kept while a joining broker looks around; one resource manager sends one."""
 
-UNFINISHED_MAX: Final = 256
-"""Long answers under way; each holds one reference per object it has still to show."""
+UNFINISHED_MAX: Final = 64
+"""Long answers under way: each step looks at all of them, and each holds references to objects."""
 
 TAKES_PER_STEP: Final = 4
 """Messages of long answers made in one step: a few milliseconds each."""
