@@ -55,6 +55,10 @@ class LoopbackBroker:
         return f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> LoopbackBroker:
+        """It has started when this returns: a test may set what it likes from then on."""
+        self._selector.register(self._listener, selectors.EVENT_READ, 0)
+        self._step(Started(time.monotonic(), time.time()))
+        self._step(Listening(time.monotonic(), self.port))
         self._thread.start()
         return self
 
@@ -83,9 +87,6 @@ class LoopbackBroker:
             self._selector.close()
 
     def _serve(self) -> None:
-        self._selector.register(self._listener, selectors.EVENT_READ, 0)
-        self._step(Started(time.monotonic(), time.time()))
-        self._step(Listening(time.monotonic(), self.port))
         while self._running:
             for key, _ in self._selector.select(WAIT_S):
                 if key.data:

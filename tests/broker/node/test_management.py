@@ -487,6 +487,7 @@ def test_long_work_is_done_over_several_steps_and_then_answered() -> None:
     a.outputs.clear()
     assert console.ask_broker("queueMoveMessages", srcQueue="q", destQueue="r", qty=0) == ""
     assert (a.bodies("q"), len(a.bodies("r"))) == ([], 10_000)
+    network.advance(0.1)
     assert b.bodies("r") == a.bodies("r") == [b"%d" % number for number in range(10_000)]
     batches = [o for o in a.outputs if isinstance(o, Send) and len(o.data) > 50_000]
     assert len(batches) >= 3, "one batch a piece"
