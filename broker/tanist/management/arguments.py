@@ -10,11 +10,15 @@ from typing import Final
 from tanist.core.relocation import HeaderFilter
 from tanist.management.codec import text_of
 from tanist.management.managed import InvalidParameter
-from tanist.wire.amqp010.values import Value
+from tanist.wire.amqp010.values import Struct, Value
 
 TRUE: Final = ("true", "yes", "on", "t", "1")
 FALSE: Final = ("false", "no", "off", "f", "0", "")
 HEADER_MATCH: Final = "header_match_str"
+
+PROPERTIES_DEPTH_MAX: Final = 16
+"""Deepest nesting of an object's arguments: records, events and answers wrap them in some levels
+more, and all together must stay below ``NESTING_MAX``."""
 
 
 def text(arguments: dict[str, Value], name: str) -> str:
@@ -58,6 +62,28 @@ def mapping(arguments: dict[str, Value], name: str) -> dict[str, Value]:
     if isinstance(value, dict):
         return dict(value)
     raise InvalidParameter(f"{name} must be a map, not {str(value)[:64]!r}")
+
+
+def properties(arguments: dict[str, Value], name: str) -> dict[str, Value]:
+    """A map that becomes the arguments of an object: not nested too deeply to be shown again.
+
+    Raises: InvalidParameter.
+    """
+    given = mapping(arguments, name)
+    if _depth(given) > PROPERTIES_DEPTH_MAX:
+        raise InvalidParameter(f"{name} are nested more than {PROPERTIES_DEPTH_MAX} levels deep")
+    return given
+
+
+def _depth(value: Value) -> int:
+    """Levels of maps and lists in a value; what was decoded has few enough to recurse."""
+    if isinstance(value, dict):
+        return 1 + max([_depth(item) for item in value.values()], default=0)
+    if isinstance(value, (list, tuple)):
+        return 1 + max([_depth(item) for item in value], default=0)
+    if isinstance(value, Struct):
+        return 1 + max([_depth(item) for item in value.fields.values()], default=0)
+    return 0
 
 
 def header_filter(arguments: dict[str, Value]) -> HeaderFilter | None:

@@ -19,6 +19,9 @@ EXCHANGE_PART: Final = EXCHANGE.object_name("")
 QUEUE_PART: Final = "," + QUEUE.object_name("")
 """What stands before the names in the key of a binding."""
 
+KEY_CHARACTERS_MAX: Final = 1024
+"""Longest key of a binding: two names and a key of 255 octets each, and what is between them."""
+
 
 class ExchangeObject(ManagedObject):
     """An exchange. Producers are not counted: always 0."""
@@ -131,7 +134,7 @@ class BindingSource(ObjectSource):
 
     def find(self, key: str) -> ManagedObject | None:
         """The binding ``key``: names may contain what separates them, so every reading is tried."""
-        if not key.startswith(EXCHANGE_PART):
+        if not key.startswith(EXCHANGE_PART) or len(key) > KEY_CHARACTERS_MAX:
             return None
         names = key.removeprefix(EXCHANGE_PART).split(QUEUE_PART)
         for cut in range(1, len(names)):

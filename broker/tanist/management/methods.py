@@ -14,7 +14,14 @@ from tanist.core.arguments import REPLICATE, explicit_level
 from tanist.core.broker import Broker
 from tanist.core.notices import Actor
 from tanist.core.relocation import Removal
-from tanist.management.arguments import count, flag, header_filter, mapping, text
+from tanist.management.arguments import (
+    count,
+    flag,
+    header_filter,
+    mapping,
+    properties,
+    text,
+)
 from tanist.management.managed import InvalidParameter, Work
 from tanist.types import BrokerError, Condition, ReplicationLevel
 from tanist.wire.amqp010.values import Value
@@ -41,44 +48,44 @@ def create(broker: Broker, arguments: dict[str, Value], actor: Actor) -> dict[st
     and this broker is a backup.
     """
     kind, name = text(arguments, "type"), text(arguments, "name")
-    properties = mapping(arguments, "properties")
+    given = properties(arguments, "properties")
     if kind == QUEUE_TYPE:
-        _create_queue(broker, name, properties, actor)
+        _create_queue(broker, name, given, actor)
     elif kind in EXCHANGE_TYPES:
-        _create_exchange(broker, name, properties, actor)
+        _create_exchange(broker, name, given, actor)
     elif kind == BINDING_TYPE:
         exchange, queue, key = _binding_names(name)
-        broker.bind(exchange, queue, key, properties, actor)
+        broker.bind(exchange, queue, key, given, actor)
     else:
         raise _no_such_type(kind, f"Cannot create {kind} {name}")
     return {}
 
 
-def _create_queue(broker: Broker, name: str, properties: dict[str, Value], actor: Actor) -> None:
+def _create_queue(broker: Broker, name: str, given: dict[str, Value], actor: Actor) -> None:
     if name in broker.queues:
         raise BrokerError(Condition.ILLEGAL_STATE, f"Queue {name} already exists")
-    durable = _take_flag(properties, "durable")
-    auto_delete = _take_flag(properties, "auto-delete")
-    alternate = _take_text(properties, "alternate-exchange")
-    _require_local(broker, f"Queue {name}", properties)
+    durable = _take_flag(given, "durable")
+    auto_delete = _take_flag(given, "auto-delete")
+    alternate = _take_text(given, "alternate-exchange")
+    _require_local(broker, f"Queue {name}", given)
     broker.declare_queue(
         name,
         actor,
         durable=durable,
         auto_delete=auto_delete,
         alternate_exchange=alternate,
-        arguments=properties,
+        arguments=given,
     )
 
 
-def _create_exchange(broker: Broker, name: str, properties: dict[str, Value], actor: Actor) -> None:
+def _create_exchange(broker: Broker, name: str, given: dict[str, Value], actor: Actor) -> None:
     if name in broker.exchanges:
         raise BrokerError(Condition.ILLEGAL_STATE, f"Exchange {name!r} already exists")
-    kind = _take_text(properties, "exchange-type") or "topic"
-    durable = _take_flag(properties, "durable")
-    auto_delete = _take_flag(properties, "auto-delete")
-    alternate = _take_text(properties, "alternate-exchange")
-    _require_local(broker, f"Exchange {name}", properties)
+    kind = _take_text(given, "exchange-type") or "topic"
+    durable = _take_flag(given, "durable")
+    auto_delete = _take_flag(given, "auto-delete")
+    alternate = _take_text(given, "alternate-exchange")
+    _require_local(broker, f"Exchange {name}", given)
     broker.declare_exchange(
         name,
         kind,
@@ -86,7 +93,7 @@ def _create_exchange(broker: Broker, name: str, properties: dict[str, Value], ac
         durable=durable,
         auto_delete=auto_delete,
         alternate_exchange=alternate,
-        arguments=properties,
+        arguments=given,
     )
 
 
@@ -145,15 +152,15 @@ def _no_such_type(kind: str, what: str) -> BrokerError:
     )
 
 
-def _take_flag(properties: dict[str, Value], name: str) -> bool:
-    value = flag(properties, name)
-    properties.pop(name, None)
+def _take_flag(given: dict[str, Value], name: str) -> bool:
+    value = flag(given, name)
+    given.pop(name, None)
     return value
 
 
-def _take_text(properties: dict[str, Value], name: str) -> str:
-    value = text(properties, name)
-    properties.pop(name, None)
+def _take_text(given: dict[str, Value], name: str) -> str:
+    value = text(given, name)
+    given.pop(name, None)
     return value
 
 

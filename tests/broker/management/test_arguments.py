@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tanist.management.arguments import count, flag, header_filter, mapping, text
+from tanist.management.arguments import (
+    PROPERTIES_DEPTH_MAX,
+    count,
+    flag,
+    header_filter,
+    mapping,
+    properties,
+    text,
+)
 from tanist.management.managed import InvalidParameter
+from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.values import Value, uint8, uint32, vbin16
 
 
@@ -66,6 +75,23 @@ def test_a_mapping_is_a_copy() -> None:
 def test_what_cannot_be_read_is_named(read, value: Value) -> None:
     with pytest.raises(InvalidParameter, match=r"^thing must be"):
         read({"thing": value}, "thing")
+
+
+def nested(levels: int) -> Value:
+    value: Value = 1
+    for level in range(levels):
+        value = {"x": value} if level % 2 else [value, 2]
+    return value
+
+
+def test_properties_are_not_nested_too_deeply() -> None:
+    fits: Value = {"a": nested(PROPERTIES_DEPTH_MAX - 1), "b": {}, "c": []}
+    assert properties({"name": fits}, "name") == fits
+    inside = make("message.message-properties", application_headers={"a": nested(15)})
+    with pytest.raises(InvalidParameter, match="nested"):
+        properties({"name": {"a": inside}}, "name")
+    with pytest.raises(InvalidParameter, match="name are nested more than 16 levels deep"):
+        properties({"name": {"a": nested(PROPERTIES_DEPTH_MAX)}}, "name")
 
 
 def test_header_filter() -> None:

@@ -185,3 +185,14 @@ def test_names_of_no_binding(key: str) -> None:
     broker.declare_queue("q", actor())
     broker.bind("amq.direct", "q", "k", None, actor())
     assert BindingSource(broker, a_clock()).find(key) is None
+
+
+def test_the_longest_binding_is_found_and_endless_names_cost_nothing() -> None:
+    broker = make_broker()
+    exchange_name, queue, key = ("," * 254 + letter for letter in "xqk")
+    broker.declare_exchange(exchange_name, "direct", actor())
+    broker.declare_queue(queue, actor())
+    broker.bind(exchange_name, queue, key, None, actor())
+    source = BindingSource(broker, a_clock())
+    assert source.find(bindings(broker)[-1].key) is not None
+    assert source.find(bindings(broker)[-1].key + "," * 60_000) is None

@@ -6,6 +6,7 @@ import pytest
 
 from tanist.core.notices import Actor
 from tanist.management.answers import OBJECTS_PER_MESSAGE
+from tanist.management.arguments import PROPERTIES_DEPTH_MAX
 from tanist.management.codec import Reply
 from tanist.management.managed import ManagedObject, Work
 from tanist.management.schema import HA_BROKER
@@ -359,6 +360,20 @@ def test_who_asked_is_in_the_events() -> None:
     values = [element["_values"] for element in told if isinstance(element, dict)]
     mine = [v for v in values if isinstance(v, dict) and v["qName"] == "q"]
     assert [(v["user"], v["rhost"]) for v in mine] == [("anonymous@QPID", "client:2")]
+
+
+def test_the_most_nested_arguments_can_be_shown_again() -> None:
+    _, (a, b) = running("a", "b")
+    console = Console(a)
+    value: Value = 1
+    for _ in range(PROPERTIES_DEPTH_MAX - 1):
+        value = {"x": value}
+    assert console.create("queue", "q", deep=value) == ""
+    assert "nested more than" in console.create("queue", "r", deep={"x": value})
+    shown = [values for values in Console(b).objects("queue") if values["name"] == "q"]
+    arguments = shown[0]["arguments"]
+    assert isinstance(arguments, dict)
+    assert arguments["deep"] == value
 
 
 # -- long answers --------------------------------------------------------------------------
