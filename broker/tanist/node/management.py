@@ -4,9 +4,9 @@ Requests that a management exchange set aside are given to the agent; its answer
 any message. Three things may hold an answer back:
 
 * **the gate**: an answer that says "done" leaves when every in-sync backup has what it speaks of,
-  as the completion of a client's command does. ``HeldReplies`` waits in the gate for it;
-* **its length**: of a long list one message is made per step, and only while its reader keeps up
-  (``AHEAD_MAX``); nobody else waits for it, nor for a flood of requests (``REQUESTS_PER_STEP``);
+  as the completion of a client's command does (``held_replies``);
+* **its length**: a long list comes at the pace of its reader (``long_answers``), and of a flood of
+  requests only some are answered in a step;
 * **the cluster**: a promotion waits until the other members were heard.
 
 The node calls ``work`` and ``tell`` before it dispatches, seals ``take_touched`` with the sessions,
@@ -15,7 +15,6 @@ and steps again at once while ``again`` says so.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from tanist.core.broker import Broker
@@ -42,12 +41,12 @@ from tanist.node.clients import Clients
 from tanist.node.cluster import Cluster
 from tanist.node.config import NodeConfig
 from tanist.node.gate import Gate
+from tanist.node.held_replies import HeldReplies
+from tanist.node.long_answers import CATEGORY, LongAnswers, message_of
 from tanist.node.outbox import Outbox
 from tanist.sessions.held import Held
 from tanist.types import BrokerError
 from tanist.wire.amqp010.values import Value
-
-CATEGORY: Final = "Management"
 
 REQUESTS_PER_STEP: Final = 8
 """Requests answered in one step: each may cost some milliseconds, and a step must be short."""
@@ -55,60 +54,8 @@ REQUESTS_PER_STEP: Final = 8
 PROMOTES_WAITING_MAX: Final = 100
 """Promote requests kept while a joining broker looks around; one resource manager sends one."""
 
-UNFINISHED_MAX: Final = 64
-"""Long answers under way: each step looks at all of them, and each holds references to objects."""
-
-TAKES_PER_STEP: Final = 4
-"""Messages of long answers made in one step: a few milliseconds each."""
-
-AHEAD_MAX: Final = 8
-"""Messages of a long answer that may wait for their reader: 800 objects, about a megabyte."""
-
-IDLE_MAX_S: Final = 60.0
-"""How long a long answer waits for a reader who takes nothing."""
-
 WAITING_MAX: Final = 10_000
 """Answers that wait for backups; a tool sends one request after the other."""
-
-
-class HeldReplies(Held):
-    """Replies that wait in the gate. ``ready``: their records are safe, publish them."""
-
-    def __init__(self) -> None:
-        self._unsealed: list[Reply] = []
-        self._line: deque[tuple[int, list[Reply]]] = deque()
-        self.ready: list[Reply] = []
-        self.waiting = 0
-
-    def add(self, reply: Reply) -> bool:
-        """Hold ``reply``. Returns True for the first one since the last seal."""
-        self._unsealed.append(reply)
-        self.waiting += 1
-        return len(self._unsealed) == 1
-
-    def seal(self, index: int) -> None:
-        """What was added since the last seal waits for record ``index``."""
-        self._line.append((index, self._unsealed))
-        self._unsealed = []
-
-    def open_gate(self, index: int) -> None:
-        """Records up to ``index`` are safe."""
-        line = self._line
-        while line and line[0][0] <= index:
-            replies = line.popleft()[1]
-            self.waiting -= len(replies)
-            self.ready.extend(replies)
-
-
-class LongAnswer:
-    """An answer under way. ``last``: its newest message; ``moved_at``: when that was made."""
-
-    __slots__ = ("answer", "last", "moved_at")
-
-    def __init__(self, answer: Answer, last: Reply | None, now: float) -> None:
-        self.answer = answer
-        self.last = last
-        self.moved_at = now
 
 
 class Management:
@@ -135,7 +82,7 @@ class Management:
         self._clients = clients
         self._memory = MemoryObject(clock)
         self._promotes: list[Message] = []
-        self._long: deque[LongAnswer] = deque()
+        self._long = LongAnswers(broker, outbox, self._reply)
         self._held = HeldReplies()
         self._touched: list[Held] = []
         self.again = False
@@ -174,7 +121,7 @@ class Management:
     @property
     def busy(self) -> bool:
         """``work`` has something to do, whether or not a request came."""
-        return bool(self._held.ready or self._long or self._promotes or self._cluster.changed)
+        return bool(self._held.ready or self._long.busy or self._promotes or self._cluster.changed)
 
     def work(self, now: float) -> None:
         """Answer what can be answered now."""
@@ -188,8 +135,8 @@ class Management:
             ready, self._held.ready = self._held.ready, []
             for reply in ready:
                 self._publish(reply)
-        if self._long:
-            self._go_on(now)
+        if self._long.busy:
+            self.again = self._long.go_on(now)
         self._tell_members()
         for message in self._take_inbox(now):
             self._answer(message, now)
@@ -243,7 +190,7 @@ class Management:
         return ready
 
     def _answer(self, message: Message, now: float) -> None:
-        overloaded = self._held.waiting >= WAITING_MAX or len(self._long) >= UNFINISHED_MAX
+        overloaded = self._held.waiting >= WAITING_MAX or self._long.full
         actor: Actor = self._clients.actor(message.origin)
         try:
             answer = self._agent.answer(message, actor, overloaded)
@@ -256,50 +203,8 @@ class Management:
             self._outbox.log("info", CATEGORY, f"request not answered: {error.text}")
             return
         if not answer.over:
-            self._long.append(LongAnswer(answer, reply, now))
+            self._long.add(answer, reply, now)
             self.again = True
-
-    def _go_on(self, now: float) -> None:
-        """Make the next messages of long answers, one answer after the other."""
-        takes = TAKES_PER_STEP
-        for _ in range(len(self._long)):
-            if not takes:
-                break
-            under_way = self._long.popleft()
-            lag = self._lag(under_way.last)
-            if lag < 0:
-                continue  # nobody is there to read the rest
-            if lag > AHEAD_MAX:
-                if now - under_way.moved_at < IDLE_MAX_S:
-                    self._long.append(under_way)
-                continue
-            takes -= 1
-            if self._take(under_way):
-                under_way.moved_at = now
-                self._long.append(under_way)
-                self.again = True
-        if not takes and self._long:
-            self.again = True
-
-    def _lag(self, last: Reply | None) -> int:
-        """How many messages the reader of an answer has not taken, -1: there is no reader."""
-        if last is None:
-            return 0
-        return self._broker.readers_lag(_message(last), last.exchange)
-
-    def _take(self, under_way: LongAnswer) -> bool:
-        """Make the next message of an answer. Returns whether more will come."""
-        answer = under_way.answer
-        try:
-            reply = answer.take()
-            if reply is not None:
-                under_way.last = reply
-                if not self._reply(answer, reply):
-                    return False
-        except BrokerError as error:
-            self._outbox.log("info", CATEGORY, f"request not answered in full: {error.text}")
-            return False
-        return not answer.over
 
     # -- what leaves --------------------------------------------------------------------------
 
@@ -320,7 +225,7 @@ class Management:
 
     def _publish(self, reply: Reply) -> bool:
         try:
-            self._broker.publish(_message(reply), reply.exchange)
+            self._broker.publish(message_of(reply), reply.exchange)
         except BrokerError as error:
             self._outbox.log("debug", CATEGORY, f"no answer to {reply.exchange!r}: {error.text}")
             return False
@@ -331,10 +236,6 @@ class Management:
             self._publish(self._agent.event(schema, values, SEVERITY_INFORM))
         except BrokerError as error:  # arguments that cannot be put into a message
             self._outbox.log("info", CATEGORY, f"event not published: {error.text}")
-
-
-def _message(reply: Reply) -> Message:
-    return Message(reply.header, reply.body, reply.exchange, reply.routing_key)
 
 
 def _facts(config: NodeConfig) -> BrokerFacts:
