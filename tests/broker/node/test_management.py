@@ -333,13 +333,14 @@ def test_who_asked_is_in_the_events() -> None:
 
 
 def test_the_most_nested_arguments_can_be_shown_again() -> None:
-    _, (a, b) = running("a", "b")
+    network, (a, b) = running("a", "b")
     console = Console(a)
     value: Value = 1
     for _ in range(PROPERTIES_DEPTH_MAX - 1):
         value = {"x": value}
     assert console.create("queue", "q", deep=value) == ""
     assert "nested more than" in console.create("queue", "r", deep={"x": value})
+    network.advance(0.1)
     shown = [values for values in Console(b).objects("queue") if values["name"] == "q"]
     arguments = shown[0]["arguments"]
     assert isinstance(arguments, dict)
