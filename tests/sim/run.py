@@ -1,73 +1,175 @@
-"""Run many seeds: ``python tests/sim/run.py --seeds 500``; one seed with its trace: ``--seed 17``.
+"""The simulator's command line; see docs/simulator.md.
 
-Prints one line per failing seed, with the command that reproduces it, and a summary. Exit status 0
-if no seed failed.
+``--seeds 500`` plays many seeds: one line for each that failed, with the command that plays it
+again; the first one is then made smaller. ``--seed 17`` and ``--plan FILE`` play one with its
+trace. ``--shrink 17`` makes a failing seed smaller. ``--mutants`` breaks one rule after the other
+and shows that each is noticed. Exit status 0 if nothing failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import sys
 import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.sim.cluster import Run
+from tests.sim.draw import draw
+from tests.sim.mutants import MUTANTS
+from tests.sim.plan import Plan
+from tests.sim.shrink import shrink, size
+from tests.sim.simulation import Simulation
+from tests.sim.watch import Violation
+
+COMMAND = "tox -e sim --"
+PLANS = Path("runs/sim")
+"""Where the smallest plans are written."""
+
+PROGRESS_S = 10.0
+SHRINK_S = 120.0
+"""Seconds that making a plan smaller may take."""
+
+MUTANT_SEEDS = 500
+"""A broken rule must be noticed within so many seeds."""
 
 
-def play(seed: int) -> tuple[int, str, dict[str, int]]:
-    """Play one seed; returns it, what went wrong ("" if nothing) and what happened in numbers."""
-    run = Run(seed)
+@dataclass
+class Outcome:
+    """What came of a plan. ``check``: the name of the check that failed, "" if none."""
+
+    seed: int
+    check: str
+    text: str
+    counts: Counter[str]
+
+
+def play(plan: Plan) -> Outcome:
+    """Play a plan without a trace."""
+    counts: Counter[str] = Counter()
     try:
-        run.play()
-        problem = ""
-    except Exception as error:  # a violation, or a bug that raised: both fail the seed
-        problem = f"{type(error).__name__}: {error}"
-    counts = {
-        "acknowledged": len(run.history.acknowledged),
-        "received": len(run.history.received),
-        "kills": run.kills,
-        "cuts": run.cuts,
-        "freezes": run.freezes,
-        "promotions": run.manager.promotions,
-    }
-    return seed, problem, counts
+        simulation = Simulation(plan, tracing=False)
+        counts = simulation.world.counts
+        simulation.play()
+    except Violation as violation:
+        return Outcome(plan.seed, violation.check, violation.text, counts)
+    except Exception as error:  # a bug that raised fails the seed as well
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{error} (at {where.filename}:{where.lineno})"
+        return Outcome(plan.seed, type(error).__name__, text, counts)
+    return Outcome(plan.seed, "", "", counts)
 
 
-def play_verbosely(seed: int) -> int:
-    """Play one seed and print its trace; exceptions are shown whole."""
-    run = Run(seed)
+def play_seed(seed: int) -> Outcome:
+    """Play the plan of a seed."""
+    return play(draw(seed))
+
+
+def play_verbosely(plan: Plan, name: str) -> int:
+    """Play one plan and print its trace."""
+    simulation = Simulation(plan)
+    problem = ""
     try:
-        run.play()
-    finally:
-        print("\n".join(run.world.trace))
-    print(f"seed {seed}: no rule was broken")
-    return 0
+        simulation.play()
+    except Violation as violation:
+        problem = str(violation)
+    except Exception:
+        problem = traceback.format_exc()
+    print("\n".join(simulation.world.trace))
+    print(f"{name}: history {simulation.digest()}")
+    print(f"{name}: FAILED {problem}" if problem else f"{name}: no rule was broken")
+    return 1 if problem else 0
 
 
-def play_many(first: int, count: int, jobs: int) -> int:
+def play_many(first: int, count: int, jobs: int, shrink_s: float) -> int:
     """Play seeds ``first`` to ``first + count - 1``; returns the exit status."""
-    totals: dict[str, int] = {}
-    failures = 0
+    totals: Counter[str] = Counter()
+    failed: list[Outcome] = []
     began = last_shown = time.monotonic()
     with multiprocessing.Pool(jobs) as pool:
         seeds = range(first, first + count)
-        for done, (seed, problem, counts) in enumerate(pool.imap_unordered(play, seeds), 1):
-            for name, number in counts.items():
-                totals[name] = totals.get(name, 0) + number
-            if problem:
-                failures += 1
-                print(f"FAILED seed {seed}: {problem}")
-                print(f"       again: tox -e sim -- --seed {seed}", flush=True)
-            if time.monotonic() - last_shown > 10:
+        for done, outcome in enumerate(pool.imap_unordered(play_seed, seeds, 4), 1):
+            totals.update(outcome.counts)
+            if outcome.check:
+                failed.append(outcome)
+                print(f"FAILED seed {outcome.seed}: {outcome.check}: {outcome.text}")
+                print(f"       again: {COMMAND} --seed {outcome.seed}", flush=True)
+            if time.monotonic() - last_shown > PROGRESS_S:
                 last_shown = time.monotonic()
-                print(f"... {done} of {count} seeds, {failures} failed", flush=True)
-    summary = ", ".join(f"{number} {name}" for name, number in totals.items())
-    print(f"{count} seeds in {time.monotonic() - began:.0f} s: {failures} failed; {summary}")
-    return 1 if failures else 0
+                print(f"... {done} of {count} seeds, {len(failed)} failed", flush=True)
+    for line in summary(totals):
+        print(line)
+    print(f"{count} seeds in {time.monotonic() - began:.0f} s: {len(failed)} failed")
+    if failed and shrink_s:
+        make_smaller(min(failed, key=lambda outcome: outcome.seed).seed, shrink_s)
+    return 1 if failed else 0
+
+
+def summary(totals: Counter[str]) -> Iterator[str]:
+    """Lines that say how often what happened: faults by kind, then all else."""
+    faults = {name[6:]: n for name, n in sorted(totals.items()) if name.startswith("fault ")}
+    rest = {name: n for name, n in sorted(totals.items()) if not name.startswith("fault ")}
+    for title, numbers in (("faults", faults), ("work", rest)):
+        yield f"{title}: " + ", ".join(f"{number} {name}" for name, number in numbers.items())
+
+
+def make_smaller(seed: int, limit_s: float) -> int:
+    """Make a failing seed smaller, print the plan and how to run it."""
+    plan = draw(seed)
+    check = play(plan).check
+    if not check:
+        print(f"seed {seed}: no rule was broken, nothing to make smaller")
+        return 0
+    print(
+        f"seed {seed} fails with {check!r}; making it smaller, at most {limit_s:.0f} s", flush=True
+    )
+    end = time.monotonic() + limit_s
+    smaller = shrink(plan, check, lambda p: play(p).check, lambda: time.monotonic() > end)
+    path = PLANS / f"seed-{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(smaller.to_json() + "\n", encoding="utf-8")
+    print(smaller.to_json())
+    names = ("faults", "clients", "messages and commands")
+    sizes = zip(names, size(plan), size(smaller), strict=True)
+    print(", ".join(f"{after} of {before} {name}" for name, before, after in sizes))
+    print(f"seed {seed}: {play(smaller).check}: {play(smaller).text}")
+    print(f"       again: {COMMAND} --plan {path}")
+    return 1
+
+
+def show_digests(seeds: int) -> int:
+    """Print what ``Simulation.digest`` says of seeds 1 to ``seeds``, whether they fail or not."""
+    for seed in range(1, seeds + 1):
+        simulation = Simulation(draw(seed))
+        with contextlib.suppress(Violation):
+            simulation.play()
+        print(f"seed {seed}: {simulation.digest()}")
+    return 0
+
+
+def try_mutants(seeds: int) -> int:
+    """Break each rule; returns the exit status: 0 if every mutant was noticed as it should be."""
+    escaped = 0
+    for name, mutant in MUTANTS.items():
+        for seed in range(1, seeds + 1):
+            try:
+                Simulation(draw(seed), mutant.make, tracing=False).play()
+            except Violation as violation:
+                if violation.check in mutant.caught_by:
+                    print(f"{name}: seed {seed}: {violation}"[:160], flush=True)
+                    break
+        else:
+            escaped += 1
+            print(f"{name}: NOT NOTICED in {seeds} seeds", flush=True)
+    print(f"{len(MUTANTS)} mutants, {escaped} not noticed")
+    return 1 if escaped else 0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,12 +177,34 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, metavar="N", help="how many seeds")
     parser.add_argument("--start", type=int, default=1, metavar="S", help="the first seed")
-    parser.add_argument("--seed", type=int, metavar="S", help="only this seed, with its trace")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
-    arguments = parser.parse_args(argv)
-    if arguments.seed is not None:
-        return play_verbosely(arguments.seed)
-    return play_many(arguments.start, arguments.seeds, arguments.jobs)
+    parser.add_argument("--seed", type=int, metavar="S", help="only this seed, with its trace")
+    parser.add_argument("--show", type=int, metavar="S", help="print the plan of this seed")
+    parser.add_argument("--plan", type=Path, metavar="FILE", help="play this plan, with its trace")
+    parser.add_argument("--shrink", type=int, metavar="S", help="make this failing seed smaller")
+    parser.add_argument(
+        "--shrink-s", type=float, default=SHRINK_S, metavar="SECONDS", help="0: do not shrink"
+    )
+    parser.add_argument(
+        "--digests", type=int, metavar="N", help="name the histories of seeds 1 to N"
+    )
+    parser.add_argument("--mutants", action="store_true", help="break rules and see them noticed")
+    given = parser.parse_args(argv)
+    if given.show is not None:
+        print(draw(given.show).to_json())
+        return 0
+    if given.seed is not None:
+        return play_verbosely(draw(given.seed), f"seed {given.seed}")
+    if given.plan is not None:
+        plan = Plan.from_json(given.plan.read_text(encoding="utf-8"))
+        return play_verbosely(plan, str(given.plan))
+    if given.shrink is not None:
+        return make_smaller(given.shrink, given.shrink_s)
+    if given.digests is not None:
+        return show_digests(given.digests)
+    if given.mutants:
+        return try_mutants(MUTANT_SEEDS)
+    return play_many(given.start, given.seeds, given.jobs, given.shrink_s)
 
 
 if __name__ == "__main__":

@@ -1,156 +1,119 @@
-"""Virtual time and a network that misbehaves, from one seed.
+"""Virtual time, chance and the trace of one run.
 
 Everything that happens is an event in one heap, ordered by (time, number); nothing runs in
-parallel and nothing asks a real clock, so a seed is a whole run.
+parallel and nothing asks a real clock. Chance comes from *dice*, one stream for each user with a
+name of its own, derived from the seed: taking one client away leaves the dice of all others as
+they were, which is what makes shrinking work.
 
-A *pipe* is one TCP connection between two endpoints. Each direction keeps its order; every write
-takes its own random time, may be cut in two, and may be lost with the whole connection.
+A ``Clock`` is what one machine believes: it runs a little too fast or too slow, started at another
+moment, and its wall clock is off.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from random import Random
-from typing import Protocol
 
-EVENTS_MAX = 3_000_000
+EVENTS_MAX = 2_000_000
 """Events of one run; a run that needs more is stuck in a loop."""
 
+POLL_S = 0.1
+"""How often ``run_until`` looks whether it is done, virtual seconds."""
 
-class Endpoint(Protocol):
-    """One end of a pipe."""
-
-    def pipe_data(self, pipe: Pipe, data: bytes) -> None:
-        """Bytes arrived."""
-
-    def pipe_closed(self, pipe: Pipe, reason: str) -> None:
-        """The pipe is gone; called once."""
+WALL_S = 1_700_000_000.0
+"""Unix time at the true time 0."""
 
 
-class Pipe:
-    """A connection from ``client`` to ``server``; ``name`` is for the trace."""
+class Clock:
+    """A machine's clocks. ``rate``: its seconds per true second. ``wall_offset_s``: error of its
+    Unix time."""
 
-    __slots__ = ("arrives", "client", "name", "open", "server")
+    __slots__ = ("offset_s", "rate", "wall_offset_s")
 
-    def __init__(self, name: str, client: Endpoint, server: Endpoint) -> None:
-        self.name = name
-        self.client = client
-        self.server = server
-        self.open = True
-        self.arrives = [0.0, 0.0]
+    def __init__(
+        self, rate: float = 1.0, offset_s: float = 0.0, wall_offset_s: float = 0.0
+    ) -> None:
+        self.rate = rate
+        self.offset_s = offset_s
+        self.wall_offset_s = wall_offset_s
 
+    def local(self, true_s: float) -> float:
+        """What the monotonic clock shows at a true time."""
+        return self.offset_s + true_s * self.rate
 
-class Options:
-    """How bad the network is; drawn from the seed."""
+    def true(self, local_s: float) -> float:
+        """The true time at which the monotonic clock shows ``local_s``."""
+        return (local_s - self.offset_s) / self.rate
 
-    def __init__(self, random: Random) -> None:
-        self.delay_min_s = random.choice((0.0001, 0.001, 0.005))
-        self.delay_max_s = self.delay_min_s * random.choice((1.5, 5, 20))
-        self.cut_probability = random.choice((0.0, 0.1, 0.5))
-        self.spike_probability = random.choice((0.0, 0.0, 0.01))
-        self.spike_s = random.choice((0.1, 0.5))
+    def wall(self, true_s: float) -> float:
+        """What the wall clock shows."""
+        return WALL_S + true_s + self.wall_offset_s
 
 
 class World:
-    """The clock, the event heap, the pipes and the trace of one run."""
+    """The clock, the event heap, the dice, the trace and the counters of one run."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, tracing: bool = True) -> None:
         self.seed = seed
-        self.random = Random(seed)
-        self.options = Options(self.random)
         self.now = 0.0
-        self.trace: list[str] = []
-        self.pipes: list[Pipe] = []
-        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self.counts: Counter[str] = Counter()
+        """What happened how often: faults by kind, what clients did. For the summary."""
+        self._tracing = tracing
+        self._lines: list[tuple[float, str]] = []
+        self._heap: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
+
+    # -- trace ------------------------------------------------------------------------------
 
     def note(self, text: str) -> None:
         """Add a line to the trace."""
-        self.trace.append(f"{self.now:10.4f} {text}")
+        if self._tracing:
+            self._lines.append((self.now, text))
+
+    @property
+    def trace(self) -> list[str]:
+        """What was noted, with its times."""
+        return [f"{at:10.4f} {text}" for at, text in self._lines]
+
+    # -- chance -----------------------------------------------------------------------------
+
+    def dice(self, name: str) -> Random:
+        """A stream of chance that depends on the seed and on ``name`` only."""
+        return Random(f"{self.seed}/{name}")
 
     # -- time -------------------------------------------------------------------------------
 
-    def at(self, when: float, action: Callable[[], None]) -> None:
-        """Run ``action`` at time ``when`` (now, if that is past)."""
+    def at(self, when: float, action: Callable[[], object]) -> None:
+        """Run ``action`` at true time ``when`` (now, if that is past)."""
         self._count += 1
-        heapq.heappush(self._heap, (max(when, self.now), self._count, action))
+        now = self.now
+        heapq.heappush(self._heap, (when if when > now else now, self._count, action))
 
-    def after(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Run ``action`` in ``delay_s`` seconds."""
-        self.at(self.now + delay_s, action)
+    def after(self, delay_s: float, action: Callable[[], object]) -> None:
+        """Run ``action`` in ``delay_s`` true seconds."""
+        self._count += 1
+        heapq.heappush(self._heap, (self.now + delay_s, self._count, action))
 
     def run_until(self, when: float, done: Callable[[], bool] | None = None) -> bool:
         """Let events happen until ``when``, or until ``done()``; returns whether it is done."""
-        while self._heap and self._heap[0][0] <= when:
-            if done is not None and done():
-                return True
-            moment, _, action = heapq.heappop(self._heap)
+        if done is None:
+            self._run_to(when)
+            return False
+        while not done():
+            if self.now >= when:
+                return False
+            self._run_to(min(when, self.now + POLL_S))
+        return True
+
+    def _run_to(self, when: float) -> None:
+        heap = self._heap
+        pop = heapq.heappop
+        while heap and heap[0][0] <= when:
+            moment, _, action = pop(heap)
             self.now = moment
             if self._count > EVENTS_MAX:
                 raise AssertionError(f"more than {EVENTS_MAX} events: something spins")
             action()
-        self.now = max(self.now, when) if done is None else self.now
-        return done is not None and done()
-
-    # -- pipes ------------------------------------------------------------------------------
-
-    def open_pipe(self, name: str, client: Endpoint, server: Endpoint) -> Pipe:
-        """A new connection, open at both ends at once."""
-        pipe = Pipe(name, client, server)
-        self.pipes = [p for p in self.pipes if p.open]
-        self.pipes.append(pipe)
-        return pipe
-
-    def send(self, pipe: Pipe, to_server: bool, data: bytes) -> None:
-        """Write ``data``; it arrives later, in order, perhaps in two pieces."""
-        if not pipe.open:
-            return
-        pieces = [data]
-        if len(data) > 1 and self.random.random() < self.options.cut_probability:
-            middle = self.random.randrange(1, len(data))
-            pieces = [data[:middle], data[middle:]]
-        for piece in pieces:
-            self._send_piece(pipe, to_server, piece)
-
-    def close(self, pipe: Pipe, by_server: bool, reason: str = "closed by peer") -> None:
-        """Close after what was written has arrived; the other end learns then."""
-        if not pipe.open:
-            return
-        direction = 0 if by_server else 1
-        when = max(pipe.arrives[direction], self.now) + self._delay()
-
-        def arrive() -> None:
-            if pipe.open:
-                pipe.open = False
-                (pipe.client if by_server else pipe.server).pipe_closed(pipe, reason)
-
-        pipe.arrives[direction] = when
-        self.at(when, arrive)
-
-    def cut(self, pipe: Pipe, reason: str) -> None:
-        """Break the connection now: bytes under way are lost, both ends learn soon."""
-        if not pipe.open:
-            return
-        pipe.open = False
-        client, server = pipe.client, pipe.server
-        self.after(self._delay(), lambda: client.pipe_closed(pipe, reason))
-        self.after(self._delay(), lambda: server.pipe_closed(pipe, reason))
-
-    def _send_piece(self, pipe: Pipe, to_server: bool, data: bytes) -> None:
-        direction = 1 if to_server else 0
-        when = max(pipe.arrives[direction], self.now + self._delay())
-        pipe.arrives[direction] = when
-
-        def arrive() -> None:
-            if pipe.open:
-                (pipe.server if to_server else pipe.client).pipe_data(pipe, data)
-
-        self.at(when, arrive)
-
-    def _delay(self) -> float:
-        options = self.options
-        delay = self.random.uniform(options.delay_min_s, options.delay_max_s)
-        if options.spike_probability and self.random.random() < options.spike_probability:
-            delay += options.spike_s
-        return delay
+        self.now = when

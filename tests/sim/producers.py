@@ -1,0 +1,145 @@
+"""Producers: numbered messages, a window of unconfirmed ones, resending after each reconnect.
+
+They mark what they send again as redelivered, as the C++ and the legacy Java client do; like the
+latter some go on with their old command ids. Where a message goes and where it must arrive is told
+by a ``Router``: it depends on the number of the message only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tanist.wire.amqp010.codec import encode_header, make
+from tanist.wire.amqp010.events import Completed, Event
+from tanist.wire.amqp010.session import Session
+from tanist.wire.amqp010.transfer import encode_transfer
+from tanist.wire.amqp010.values import Struct, Value
+from tests.sim.clients import ID_MASK, SimClient, Site
+from tests.sim.history import Confirmed, Sent
+from tests.sim.plan import ClientPlan
+
+SYNC_EVERY = 7
+"""A producer asks for completion of so many messages at once; the broker must not need it."""
+
+
+class Route(NamedTuple):
+    """Where a message is sent, with which properties, and where it must arrive (see ``Sent``)."""
+
+    exchange: str
+    key: str
+    targets: tuple[str, ...]
+    headers: tuple[tuple[str, str], ...] = ()
+    ttl_s: float = 0.0
+
+
+Router = Callable[[int], Route]
+
+
+def encode_message(route: Route, again: bool) -> bytes:
+    """The header segment of a message."""
+    structs: list[Struct] = [
+        make(
+            "message.delivery-properties",
+            routing_key=route.key,
+            redelivered=again,
+            ttl=int(route.ttl_s * 1000) or None,
+        )
+    ]
+    if route.headers:
+        headers: dict[str, Value] = dict(route.headers)
+        structs.append(make("message.message-properties", application_headers=headers))
+    return encode_header(structs)
+
+
+class Producer(SimClient):
+    """Sends ``plan.count`` messages, ``plan.window`` unconfirmed at most.
+
+    ``padding``: bytes added to each body. ``prepare``: commands sent first in every session.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        plan: ClientPlan,
+        router: Router,
+        padding: int = 0,
+        prepare: tuple[Struct, ...] = (),
+    ) -> None:
+        self.next_number = 1
+        self.unconfirmed: dict[int, Route] = {}
+        self._router = router
+        self._padding = b"." * padding
+        self._prepare = prepare
+        self._ids: dict[int, int] = {}
+        self._headers: dict[tuple[Route, bool], bytes] = {}
+        self._heads: dict[str, bytes] = {}
+        self._next_id = 0
+        super().__init__(site, name, plan)
+
+    @property
+    def done(self) -> bool:
+        """Everything was sent and confirmed."""
+        return self.next_number > self.plan.count and not self.unconfirmed
+
+    def on_session(self, session: Session) -> None:
+        """Resend what was not confirmed, in order, then go on."""
+        self._ids = {}
+        if self.plan.resume and self._next_id:
+            session.resume_at(self._next_id)
+        for command in self._prepare:
+            session.send(command)
+        for number in self.unconfirmed:
+            self._send(session, number, again=True)
+        self._more()
+
+    def on_event(self, event: Event) -> None:
+        """Confirmations."""
+        if isinstance(event, Completed):
+            now = self.world.now
+            for first, last in event.ranges:
+                for step in range(((last - first) & ID_MASK) + 1):
+                    number = self._ids.pop((first + step) & ID_MASK, 0)
+                    if number and self.unconfirmed.pop(number, None) is not None:
+                        self.site.record(Confirmed(now, self.name, number))
+                        self.world.counts["acknowledged"] += 1
+            if self.site.calm:
+                self._fill(self.plan.window)
+            if self.done:
+                self.leave()
+
+    def _more(self) -> None:
+        """A burst, and another one after the pause."""
+        self._fill(self.dice.randrange(1, self.plan.window + 1))
+        if self.next_number <= self.plan.count:
+            self.later(self.plan.pause_s, self._more)
+
+    def _fill(self, burst: int) -> None:
+        """Send what the window has room for, ``burst`` messages at most."""
+        session, plan = self.session, self.plan
+        if session is None:
+            return
+        while burst and len(self.unconfirmed) < plan.window and self.next_number <= plan.count:
+            burst -= 1
+            number = self.next_number
+            self.next_number += 1
+            self.unconfirmed[number] = self._router(number)
+            self._send(session, number, again=False)
+
+    def _send(self, session: Session, number: int, again: bool) -> None:
+        route = self.unconfirmed[number]
+        header = self._headers.get((route, again))
+        if header is None:
+            header = self._headers[route, again] = encode_message(route, again)
+        head = self._heads.get(route.exchange)
+        if head is None:
+            accept_mode = 1 if self.plan.accept else 0
+            head = self._heads[route.exchange] = encode_transfer(route.exchange, accept_mode, 0)
+        body = f"{self.name}:{number}:".encode() + self._padding
+        self.site.record(Sent(self.world.now, self.name, number, route.targets, again, route.ttl_s))
+        self._ids[session.send_transfer(head, header, body)] = number
+        self._next_id = session.next_outgoing
+        self.world.counts["sent again" if again else "sent"] += 1
+        if number % SYNC_EVERY == 0:
+            session.send(make("execution.sync"), sync=True)

@@ -1,0 +1,343 @@
+"""Workloads: what clients do in a run. One line of ``KINDS`` is one feature of the broker.
+
+A *work* is one instance of a kind: its objects are named after it, a ``Configurator`` declares them
+first (and looks after each failover whether they are still there), then its clients start. When the
+producers are done and nobody breaks anything any more, its consumers go, and one fresh consumer
+for each queue drains what is left; then the history is judged by what the kind promises.
+
+A kind is data where data is enough. ``topology`` names a table of ``routing``; ``arguments`` those
+of its queues; ``promise`` what is less than "everything arrives"; ``actor`` a class of clients that
+do something else to the queues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tanist.wire.amqp010.values import Struct, Value
+from tests.sim import probe
+from tests.sim.actors import Deleter, Purger
+from tests.sim.clients import Site
+from tests.sim.configuring import Configurator, Step, bind, declare_exchange, declare_queue
+from tests.sim.consumers import Consumer, PatientConsumer
+from tests.sim.history import WHOLE, Promise
+from tests.sim.nodes import SimNode
+from tests.sim.plan import ClientPlan, WorkPlan
+from tests.sim.producers import Producer, Route
+from tests.sim.routing import TOPOLOGIES, Topology
+from tests.sim.scripts import draw_script
+from tests.sim.transactions import Mover
+from tests.sim.transactions_check import DRAIN
+
+DRAIN_PLAN = ClientPlan(host="drain", heartbeat_s=1, window=100, pause_s=0.0)
+SHORT_TTL_S = 1.0
+LONG_TTL_S = 100_000.0
+REJECT_EVERY = 4
+RING = 10
+LARGE_BYTES = 20_000
+VISIT_S = 1.0
+"""How long the drain of an auto-delete queue stays."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One feature. See the module."""
+
+    topology: str = "queue"
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+    promise: Promise = WHOLE
+    consumers: bool = True
+    """Consumers may be there while producers are at work; else only the drain."""
+    takes: tuple[str, ...] = ("a",)
+    """Queues that consumers read before the drain."""
+    redeclares: bool = False
+    """Clients declare what they need in each session: it may rightly be gone."""
+    temporary: bool = False
+    """The queue belongs to its consumer's session and goes with it."""
+    exclusive: bool = False
+    """The only consumer claims the queue."""
+    auto_delete: bool = False
+    """The queue goes with its last consumer; what is on it goes to the alternate exchange."""
+    ttl: bool = False
+    """Every third message has a short time to live, every third a long one."""
+    reject_every: int = 0
+    padding: int = 0
+    actor: str = ""
+    """"mover", "purger", "deleter" or "script"."""
+
+
+NONE: Mapping[str, Value] = {"qpid.replicate": "none"}
+CONFIGURATION: Mapping[str, Value] = {"qpid.replicate": "configuration"}
+
+KINDS: dict[str, Kind] = {
+    "queue": Kind(),
+    "large messages": Kind(padding=LARGE_BYTES),
+    "accept none": Kind(promise=Promise(at_most_once=True)),
+    "direct": Kind("direct", takes=("a", "b")),
+    "topic": Kind("topic", takes=("a", "c")),
+    "fanout": Kind("fanout", takes=("b",)),
+    "headers": Kind("headers", takes=("a", "b")),
+    "amq.direct": Kind("amq.direct", takes=("a",)),
+    "amq.topic": Kind("amq.topic", takes=("b",)),
+    "amq.fanout": Kind("amq.fanout", takes=("a",)),
+    "amq.match": Kind("amq.match", takes=("b",)),
+    "unroutable": Kind("unroutable", takes=("dead",)),
+    "level configuration": Kind(arguments=CONFIGURATION, promise=Promise(until_failover=True)),
+    "level none": Kind(arguments=NONE, promise=Promise(until_failover=True), redeclares=True),
+    "time to live": Kind(promise=Promise(short_ttl=True), ttl=True),
+    "ring": Kind(
+        arguments={"qpid.policy_type": "ring", "qpid.max_count": RING},
+        promise=Promise(ring=RING),
+        consumers=False,
+    ),
+    "reject": Kind(
+        "alternate",
+        promise=Promise(rejects_to="dead"),
+        reject_every=REJECT_EVERY,
+    ),
+    "purge": Kind(promise=Promise(purged=True), consumers=False, actor="purger"),
+    "deleted queue": Kind("rescued", actor="deleter"),
+    "auto-delete": Kind("rescued", auto_delete=True, redeclares=True),
+    "auto-delete timeout": Kind(
+        "rescued", {"qpid.auto_delete_timeout": 2}, auto_delete=True, redeclares=True
+    ),
+    "exclusive": Kind(exclusive=True),
+    "temporary": Kind(
+        "subscriber", promise=Promise(until_leaving=True), temporary=True, redeclares=True
+    ),
+    "transactions": Kind("transactions", takes=(), actor="mover"),
+    "configuration": Kind("nothing", takes=(), actor="script"),
+}
+
+
+class Work:
+    """One workload of one run."""
+
+    def __init__(self, site: Site, plan: WorkPlan) -> None:
+        self.site = site
+        self.plan = plan
+        self.kind = KINDS[plan.kind]
+        self.topology: Topology = TOPOLOGIES[self.kind.topology]
+        self.producers: list[Producer] = []
+        self.consumers: list[Consumer] = []
+        self.browsers: list[Consumer] = []
+        self.actors: list[Mover | Purger | Deleter | Configurator] = []
+        self.drains: list[Consumer] = []
+        self._started = False
+        self.setup = Configurator(
+            site, f"{plan.name}.setup", ClientPlan(pause_s=0.0), self._declarations(), self._start
+        )
+
+    # -- names ------------------------------------------------------------------------------
+
+    def queue(self, letter: str) -> str:
+        """The name of one of its queues."""
+        return f"{self.plan.name}.{letter}"
+
+    def exchange(self, name: str) -> str:
+        """The name of one of its exchanges; built-in ones and the default one are everybody's."""
+        builtin = not name or name.startswith("amq.")
+        return name if builtin else f"{self.plan.name}.{name}"
+
+    def _key(self, key: str) -> str:
+        return key.replace("%", self.plan.name)
+
+    @property
+    def queues(self) -> list[str]:
+        """Its queues."""
+        return [self.queue(letter) for letter in self.topology.queues]
+
+    def promises(self) -> dict[str, Promise]:
+        """What its queues promise, where that is not everything."""
+        promise = self.kind.promise
+        if promise.rejects_to:
+            promise = Promise(rejects_to=self.queue(promise.rejects_to))
+        return {} if promise == WHOLE else {self.queue("a"): promise}
+
+    # -- declaring --------------------------------------------------------------------------
+
+    @property
+    def _comes_and_goes(self) -> bool:
+        """Queue "a" is not the setup's: others declare it, again and again."""
+        return self.kind.redeclares or self.kind.actor == "deleter"
+
+    def _declarations(self) -> list[Step]:
+        topology = self.topology
+        steps = [
+            declare_exchange(self.exchange(name), kind, alternate=self._alternate(alternate))
+            for name, kind, alternate in topology.exchanges
+        ]
+        for letter in topology.queues:
+            if letter != "a" or not self._comes_and_goes:
+                steps.append(self._declare(letter))
+        for binding in topology.bindings:
+            if binding[1] != "a" or not self._comes_and_goes:
+                steps.append(self._bind(*binding))
+        return steps
+
+    def _alternate(self, name: str) -> str:
+        return self.exchange(name) if name else ""
+
+    def _declare(self, letter: str, claim: bool = False) -> Step:
+        first = letter == "a"
+        return declare_queue(
+            self.queue(letter),
+            self.kind.arguments if first else {},
+            auto_delete=first and self._owned,
+            exclusive=claim,
+            alternate=self._alternate(self.topology.alternates.get(letter, "")),
+        )
+
+    def _bind(self, exchange: str, letter: str, key: str, given: Mapping[str, Value]) -> Step:
+        arguments = {self._key(name): value for name, value in given.items()}
+        return bind(self.exchange(exchange), self.queue(letter), self._key(key), arguments)
+
+    def _prepare(self) -> tuple[Struct, ...]:
+        """What a client of queue "a" must send first in each session."""
+        kind = self.kind
+        if not kind.redeclares and not kind.exclusive:
+            return ()
+        commands = [self._declare("a", claim=kind.exclusive or kind.temporary).command]
+        if kind.redeclares:
+            mine = [binding for binding in self.topology.bindings if binding[1] == "a"]
+            commands += [self._bind(*binding).command for binding in mine]
+        return tuple(commands)
+
+    # -- running ----------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Everything is declared: the clients begin."""
+        self._started = True
+        site, plan, kind = self.site, self.plan, self.kind
+        producers_prepare = self._prepare() if kind.redeclares and not self._owned else ()
+        for number, client in enumerate(plan.producers):
+            self.producers.append(
+                Producer(
+                    site,
+                    f"{plan.name}.p{number}",
+                    client,
+                    self._route,
+                    padding=kind.padding,
+                    prepare=producers_prepare,
+                )
+            )
+        for number, client in enumerate(plan.consumers):
+            letter = kind.takes[number % len(kind.takes)]
+            self.consumers.append(self._consumer(f"{plan.name}.c{number}", client, letter))
+        for number, client in enumerate(plan.browsers):
+            letter = kind.takes[number % len(kind.takes)]
+            name = f"{plan.name}.b{number}"
+            self.browsers.append(self._consumer(name, client, letter, browse=True))
+        for number, client in enumerate(plan.actors):
+            self.actors.append(self._actor(f"{plan.name}.t{number}", client))
+
+    @property
+    def _owned(self) -> bool:
+        """Queue "a" comes and goes with its consumers; producers have nothing to do with that."""
+        return self.kind.auto_delete or self.kind.temporary
+
+    def _consumer(self, name: str, plan: ClientPlan, letter: str, browse: bool = False) -> Consumer:
+        patient = self._owned or self.kind.exclusive or self.kind.actor == "deleter"
+        maker = PatientConsumer if patient else Consumer
+        return maker(
+            self.site,
+            name,
+            plan,
+            self.queue(letter),
+            prepare=self._prepare() if letter == "a" else (),
+            reject_every=self.kind.reject_every if letter == "a" else 0,
+            browse=browse,
+        )
+
+    def _actor(self, name: str, plan: ClientPlan) -> Mover | Purger | Deleter | Configurator:
+        what = self.kind.actor
+        if what == "mover":
+            outputs = (self.queue("b"), self.queue("c"))
+            return Mover(self.site, name, plan, self.queue("a"), outputs)
+        if what == "purger":
+            return Purger(self.site, name, plan, self.queue("a"))
+        if what == "deleter":
+            declare = self._declare("a")
+            binds = [self._bind(*b) for b in self.topology.bindings if b[1] == "a"]
+            return Deleter(self.site, name, plan, self.queue("a"), declare, binds)
+        return Configurator(self.site, name, plan, draw_script(name, self.plan.choice, plan.count))
+
+    def _route(self, number: int) -> Route:
+        kind, messages = self.kind, self.topology.messages
+        exchange, key, headers, targets = messages[number % len(messages)]
+        if kind.reject_every and number % kind.reject_every == 0:
+            targets = (*targets, kind.promise.rejects_to)
+        return Route(
+            self.exchange(exchange),
+            self._key(key) if exchange else self.queue(key),
+            tuple("|".join(self.queue(q) for q in target.split("|")) for target in targets),
+            tuple((self._key(name), value) for name, value in headers),
+            (0.0, SHORT_TTL_S, LONG_TTL_S)[number % 3] if kind.ttl else 0.0,
+        )
+
+    # -- ending -----------------------------------------------------------------------------
+
+    def worked(self, primary: SimNode) -> bool:
+        """Producers and scripts have done all they had to do."""
+        return (
+            self._started
+            and all(producer.done for producer in self.producers)
+            and all(a.done for a in self.actors if not isinstance(a, Mover))
+            and not (self.kind.temporary and probe.depth(primary.node, self.queue("a")) != 0)
+        )
+
+    def wind_up(self) -> None:
+        """Consumers and actors go."""
+        for client in (*self.consumers, *self.browsers, *self.actors):
+            client.finish()
+
+    def wound_up(self) -> bool:
+        """They are gone."""
+        clients = (*self.consumers, *self.browsers, *self.actors)
+        return all(client.gone for client in clients)
+
+    def drain(self) -> None:
+        """One fresh consumer for each queue.
+
+        An auto-delete queue that nobody used stays until somebody did: its drain goes at once.
+        """
+        for letter in self.topology.queues:
+            if letter == "a" and self.kind.temporary:
+                continue
+            name = f"{DRAIN}.{self.queue(letter)}"
+            drain = self._consumer(name, DRAIN_PLAN, letter)
+            self.drains.append(drain)
+            if letter == "a" and self._owned:
+                self.site.world.after(VISIT_S, drain.finish)
+
+    def drained(self, primary: SimNode) -> bool:
+        """Its queues are empty, and those that had to go are gone."""
+        for letter in self.topology.queues:
+            depth = probe.depth(primary.node, self.queue(letter))
+            if letter == "a" and self._owned:
+                if depth is not None:
+                    return False
+            elif depth != 0:
+                return False
+        return True
+
+    def finish(self) -> None:
+        """The drains go; the setup looks once more."""
+        for client in self.drains:
+            client.finish()
+        self.setup.finish()
+
+    def finished(self) -> bool:
+        """Nobody is left."""
+        return self.setup.gone and all(client.gone for client in self.drains)
+
+    def waiting(self) -> str:
+        """Who still has something to do, for an error text."""
+        busy = [f"{p.name} {len(p.unconfirmed)} unconfirmed" for p in self.producers if not p.done]
+        busy += [f"{c.name} at step {c.at}" for c in self._scripts() if not c.done]
+        busy += [c.name for c in (*self.consumers, *self.actors, *self.drains) if not c.gone]
+        return ", ".join(busy)
+
+    def _scripts(self) -> list[Configurator]:
+        return [self.setup, *(a for a in self.actors if isinstance(a, Configurator))]
