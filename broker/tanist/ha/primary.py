@@ -219,10 +219,14 @@ class Primary:
         return peer
 
     def _recount(self, peer: Peer) -> None:
-        """A linked backup that was in the in-sync set: does it go on where it was?"""
+        """A linked backup that was in the in-sync set: does it go on where it was?
+
+        One that was started anew may be given the whole log again, but has nothing now: it says
+        that it is not READY.
+        """
         info = peer.info
         absent = self.absent.get(info.system_id)
-        resumes = peer.phase is Phase.TAIL
+        resumes = peer.phase is Phase.TAIL and info.status is Status.READY
         info.status = Status.READY if absent is not None and resumes else Status.CATCHUP
         if absent is None:
             self.membership.put(info)

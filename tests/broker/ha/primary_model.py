@@ -106,10 +106,10 @@ class Cluster:
         whole: bool = True,
         filled: tuple[int, int] = (-1, 0),
     ) -> LinkPeer:
-        """A backup subscribes."""
+        """A backup subscribes; one that has nothing (epoch 0) just started."""
         link = LinkPeer()
         owner = ME if epoch else NO_OWNER
-        info = BrokerInfo(who, Status.JOINING)
+        info = BrokerInfo(who, Status.READY if epoch else Status.JOINING)
         position = Position(epoch, owner, index, index if floor is None else floor, whole, *filled)
         self.primary.add(conn, link.session, info, position)
         self.settle()

@@ -215,6 +215,17 @@ def test_an_absent_backup_that_comes_back_empty_should_be_dropped() -> None:
     assert cluster.phase(2) is Phase.READY
 
 
+def test_one_that_was_started_anew_is_not_in_sync_though_the_log_reaches_back_to_nothing() -> None:
+    cluster = Cluster(drops=False, ack_timeout_s=5.0)
+    cluster.ready(1)
+    cluster.publish()
+    cluster.primary.remove(1)
+    cluster.join(2, B)
+    assert cluster.phase(2) is Phase.TAIL, "it is sent the whole log"
+    assert cluster.primary.overdue() == [B]
+    assert cluster.primary.absent[B].reason == "came back without its messages"
+
+
 def test_after_one_left_nothing_is_confirmed_until_the_others_know() -> None:
     cluster = Cluster(drops=False)
     cluster.ready(1, B)
