@@ -271,7 +271,7 @@ class Node:
             else:
                 self.gate.hold(index, held)
         self.cluster.settle()
-        if self.cluster.changed or management.settled():
+        if self.cluster.changed or management.settled() or self.sessions.unfinished:
             again = True
         if self._outbox.stopped:
             return

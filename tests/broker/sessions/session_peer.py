@@ -147,6 +147,9 @@ class MiniNode:
                 self.line.append((self.index, held))
         if not self.hold:
             self.open_gate()
+        if self.sessions.unfinished:
+            self.begin()
+            self.finish()
 
     def open_gate(self, index: int | None = None) -> None:
         """Records up to ``index`` (all) are safe."""

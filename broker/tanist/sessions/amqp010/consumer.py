@@ -20,7 +20,7 @@ from tanist.core.message import NEVER, Message
 from tanist.core.records import Entry
 from tanist.core.subscription import Sink, Subscription
 from tanist.sessions.amqp010.link import STEP_BYTES_MAX
-from tanist.sessions.amqp010.state import BROWSED_MAX, Delivery, SessionState, StepWork
+from tanist.sessions.amqp010.state import BROWSED_MAX, Broken, Delivery, SessionState, StepWork
 from tanist.types import Condition
 from tanist.wire.amqp010.transfer import encode_transfer, stamp_header
 
@@ -136,7 +136,7 @@ class Consumer(Sink):
         self.flushed(subscription)
         if subscription.messages_left > 0 and subscription.bytes_left > 0:
             text = f"Queue {subscription.queue.name} has been deleted."
-            self.state.work.broken.append((self.state, Condition.RESOURCE_DELETED, text))
+            self.state.work.broken.append(Broken(self.state, Condition.RESOURCE_DELETED, text))
 
 
 def remaining_ms(message: Message, now: float) -> int:

@@ -35,6 +35,11 @@ class Holding:
         self._first = -1
         self._last = -1
 
+    @property
+    def unsealed(self) -> bool:
+        """Something was added since the last seal."""
+        return self._first >= 0
+
     def add(self, command_id: int) -> bool:
         """Hold ``command_id``. Returns True for the first one since the last seal."""
         if self._first < 0:

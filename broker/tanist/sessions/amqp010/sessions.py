@@ -25,7 +25,7 @@ from tanist.sessions.amqp010 import exchanges, messages, publishing, queues, tra
 from tanist.sessions.amqp010.consumer import settle_deliveries
 from tanist.sessions.amqp010.link import ClientLink
 from tanist.sessions.amqp010.outcome import AFTER_EARLIER, AFTER_RECORDS, LATER
-from tanist.sessions.amqp010.state import SessionState, StepWork
+from tanist.sessions.amqp010.state import Broken, SessionState, StepWork
 from tanist.sessions.held import Held
 from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.events import Attached, Command, Completed, Detached, Event, Transfer
@@ -78,6 +78,11 @@ COMMANDS: Final[dict[str, CommandFunction]] = {
 """What we execute. Any other command of the specification is answered with not-implemented."""
 
 
+CONFIRM_BY_FAILING: Final = frozenset({"exchange.delete", "exchange.unbind", "queue.delete"})
+"""A client in doubt asks for these again, and takes not-found for "done". So the answer waits until
+all in-sync backups know that it is gone, as the answer to the first one did."""
+
+
 class Sessions:
     """The sessions of one node. ``check_user_ids``: authentication is on, user-ids must match."""
 
@@ -110,7 +115,7 @@ class Sessions:
         """
         if isinstance(event, Transfer):
             state = event.session.context
-            if isinstance(state, SessionState) and state.alive:
+            if isinstance(state, SessionState) and state.alive and state.failure is None:
                 try:
                     publishing.publish(self.broker, state, event, self.check_user_ids)
                 except FramingError as broken:
@@ -120,7 +125,7 @@ class Sessions:
                     self._fail(state, error, event.id, TRANSFER_CLASS, TRANSFER_CODE)
         elif isinstance(event, Command):
             state = event.session.context
-            if isinstance(state, SessionState) and state.alive:
+            if isinstance(state, SessionState) and state.alive and state.failure is None:
                 self._execute(state, event)
         elif isinstance(event, Completed):
             state = event.session.context
@@ -153,6 +158,11 @@ class Sessions:
         if touched:
             work.touched = []
         return touched
+
+    @property
+    def unfinished(self) -> bool:
+        """A session must end in the next step: step again now."""
+        return len(self._work.broken) > 0
 
     # -- links --------------------------------------------------------------------------------
 
@@ -235,6 +245,18 @@ class Sessions:
                 state.session.complete(command.id, command.id)
         except BrokerError as error:
             definition = struct.definition
+            if error.condition is Condition.NOT_FOUND and struct.name in CONFIRM_BY_FAILING:
+                state.fail_after_records(
+                    Broken(
+                        state,
+                        error.condition,
+                        error.text,
+                        command.id,
+                        definition.class_code,
+                        definition.code,
+                    )
+                )
+                return
             self._fail(state, error, command.id, definition.class_code, definition.code)
 
     def _fail(
@@ -246,9 +268,12 @@ class Sessions:
     def _end_broken(self) -> None:
         broken = self._work.broken
         self._work.broken = []
-        for state, condition, text in broken:
+        for end in broken:
+            state = end.state
             if state.alive and state.session.alive:
-                state.session.exception(condition.code, text, 0)
+                state.session.exception(
+                    end.condition.code, end.text, end.command_id, end.class_code, end.command_code
+                )
                 self._end(state)
 
     def _end(self, state: SessionState) -> None:

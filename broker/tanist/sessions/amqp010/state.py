@@ -73,11 +73,37 @@ class Transaction:
         self.bytes = 0
 
 
+class Broken:
+    """A session that must end with an exception, because of ``command_id`` (0: of none).
+
+    ``index``: not before this record is safe; -1 as long as that is not known.
+    """
+
+    __slots__ = ("class_code", "command_code", "command_id", "condition", "index", "state", "text")
+
+    def __init__(
+        self,
+        state: SessionState,
+        condition: Condition,
+        text: str,
+        command_id: int = 0,
+        class_code: int = 0,
+        command_code: int = 0,
+    ) -> None:
+        self.state = state
+        self.condition = condition
+        self.text = text
+        self.command_id = command_id
+        self.class_code = class_code
+        self.command_code = command_code
+        self.index = -1
+
+
 class StepWork:
     """What the sessions of a node leave to be done at the end of a step; shared by all of them.
 
     ``touched``: have unsealed holdings. ``settling``: sent messages that delivery settles.
-    ``broken``: must end with an exception (condition, text). ``starved``: links that were refused
+    ``broken``: must end with an exception. ``starved``: links that were refused
     deliveries because their share of the step was used up. ``step`` numbers the steps.
     """
 
@@ -86,7 +112,7 @@ class StepWork:
     def __init__(self) -> None:
         self.touched: list[Held] = []
         self.settling: list[SessionState] = []
-        self.broken: list[tuple[SessionState, Condition, str]] = []
+        self.broken: list[Broken] = []
         self.starved: list[ClientLink] = []
         self.step = 0
 
@@ -105,6 +131,7 @@ class SessionState(Held):
         "browsed",
         "created_at",
         "delivered",
+        "failure",
         "flushes",
         "holding",
         "link",
@@ -138,12 +165,20 @@ class SessionState(Held):
         self.behind_flush: Runs = []
         self.work = work
         self.transaction: Transaction | None = None
+        self.failure: Broken | None = None
+        """It will end so when its last command may be answered; it executes nothing any more."""
         self.published = 0
         self.delivered = 0
 
     def hold(self, command_id: int) -> None:
         """Complete ``command_id`` only when the gate opens for what this step recorded."""
         if self.holding.add(command_id):
+            self.work.touched.append(self)
+
+    def fail_after_records(self, failure: Broken) -> None:
+        """End with ``failure`` when the gate opens for what is recorded so far."""
+        self.failure = failure
+        if not self.holding.unsealed:
             self.work.touched.append(self)
 
     def finish_after_earlier(self, command_id: int) -> None:
@@ -193,6 +228,8 @@ class SessionState(Held):
     def seal(self, index: int) -> None:
         """What the step held waits for record ``index``."""
         self.holding.seal(index)
+        if self.failure is not None and self.failure.index < 0:
+            self.failure.index = index
 
     def open_gate(self, index: int) -> None:
         """Records up to ``index`` are safe: accept, then complete, what waited for them."""
@@ -201,6 +238,8 @@ class SessionState(Held):
         runs: Runs = []
         accepts: Runs = []
         self.holding.open(index, runs, accepts)
+        if self.failure is not None and 0 <= self.failure.index <= index:
+            self.work.broken.append(self.failure)
         for start in range(0, len(accepts), ACCEPT_RANGES_MAX):
             part = accepts[start : start + ACCEPT_RANGES_MAX]
             self.session.send_accept(part)

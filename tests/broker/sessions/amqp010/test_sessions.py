@@ -119,6 +119,61 @@ def test_what_we_do_not_do_is_not_implemented(
     assert session.exception.number("error_code") == 540
 
 
+@pytest.mark.parametrize(
+    ("command", "fields"),
+    [
+        ("queue.delete", {"queue": "q"}),
+        ("exchange.delete", {"exchange": "x"}),
+        ("exchange.unbind", {"exchange": "x", "queue": "q", "binding_key": "k"}),
+    ],
+)
+def test_that_something_is_gone_already_is_told_when_the_backups_know(
+    command: str, fields: dict[str, object]
+) -> None:
+    node = MiniNode(hold=True)
+    first = Client(node).attach("first")
+    first.do("queue.declare", queue="q")
+    first.do("queue.delete", queue="q")
+    client = Client(node)
+    second = client.attach("second")
+    known = second.do("queue.declare", queue="other")
+    second.tell(command, **fields)
+    later = second.tell("queue.declare", queue="never")
+    second.publish("other")
+    client.pump()
+    assert second.exception is None
+    assert "never" not in node.broker.queues
+    assert node.broker.queues["other"].count == 0
+    node.open_gate(1)
+    node.tick()
+    client.pump()
+    assert second.exception is None, "what was recorded last is not safe yet"
+    node.open_gate()
+    node.tick()
+    client.pump()
+    assert second.exception is not None
+    assert second.exception.number("error_code") == 404
+    assert second.exception.number("command_id") == known + 1
+    assert known in second.completed
+    assert later not in second.completed
+
+
+def test_a_session_may_end_while_its_failure_waits() -> None:
+    node = MiniNode(hold=True)
+    client = Client(node)
+    session = client.attach("s")
+    session.do("queue.declare", queue="q")
+    session.do("queue.delete", queue="none")
+    session.session.detach()
+    client.pump()
+    assert session.detached == 0
+    node.open_gate()
+    node.tick()
+    client.pump()
+    assert session.exception is None
+    assert client.attach("s").do("execution.sync") >= 0
+
+
 def test_sync_waits_for_everything_before_it() -> None:
     node = MiniNode(hold=True)
     session = Client(node).attach()
