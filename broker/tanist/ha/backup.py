@@ -30,6 +30,7 @@ from tanist.ha.messages import (
     BATCH_HEAD_OCTETS,
     FILL_HEAD_OCTETS,
     KIND_BATCH,
+    KIND_BATCHES,
     KIND_COMMIT,
     KIND_FILL,
     KIND_HELLO,
@@ -41,6 +42,7 @@ from tanist.ha.messages import (
     SNAPSHOT_HEAD_OCTETS,
     Hello,
     decode_batch_head,
+    decode_batches,
     decode_commit,
     decode_fill_head,
     decode_hello,
@@ -195,6 +197,10 @@ class Backup:
             return self._hello(hello)
         if not self.following:
             raise FramingError("replication link: data before hello")
+        if kind == KIND_BATCHES:
+            for batch in decode_batches(data):
+                self._batch(batch)
+            return False
         if kind == KIND_COMMIT:
             self._commit(decode_commit(data))
             return False

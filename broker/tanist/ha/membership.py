@@ -3,8 +3,9 @@
 The primary keeps the truth: itself, one entry for each connected backup, and the members of the
 in-sync set that it waits for. It sends the whole list to every backup whenever it changes; a backup
 replaces its own list. ``version`` grows with every change within an epoch, so that of two brokers
-that followed one primary we know who was told last. Who is *ready* on the list is in sync. The maps
-are the original's "broker info" maps (system-id, protocol, host-name, port, status), which
+that followed one primary we know who was told last. In sync is who is *ready* on the list, and who
+is *waited for*: started anew, it has not everything yet, but was not dropped from the set either.
+The maps are the original's "broker info" maps (system-id, protocol, host-name, port, status), which
 ``habroker.members`` and the ``membersUpdate`` event show.
 """
 
@@ -82,24 +83,31 @@ def _text(value: Value) -> str:
 class Membership:
     """The members in the order in which they came, self first on a primary."""
 
-    __slots__ = ("members", "version")
+    __slots__ = ("members", "version", "waited_for")
 
     def __init__(self) -> None:
         self.members: dict[UUID, BrokerInfo] = {}
+        self.waited_for: set[UUID] = set()
         self.version = 0
 
     def begin(self, primary: BrokerInfo, keep: list[UUID]) -> None:
         """A new primary: itself, and of the others those to ``keep``."""
         kept = {who: info for who, info in self.members.items() if who in keep}
         self.members = {primary.system_id: primary, **kept}
+        self.waited_for.intersection_update(keep)
 
-    def put(self, info: BrokerInfo) -> None:
+    def put(self, info: BrokerInfo, waited_for: bool = False) -> None:
         """Add a member, or replace what was known of it."""
         self.members[info.system_id] = info
+        if waited_for:
+            self.waited_for.add(info.system_id)
+        else:
+            self.waited_for.discard(info.system_id)
 
     def remove(self, system_id: UUID) -> None:
         """Forget a member; harmless if it is none."""
         self.members.pop(system_id, None)
+        self.waited_for.discard(system_id)
 
     def get(self, system_id: UUID) -> BrokerInfo | None:
         """What is known of a member."""
@@ -109,15 +117,28 @@ class Membership:
         """The list shown in ``habroker.members``."""
         return [info.to_map() for info in self.members.values()]
 
-    def replace(self, version: int, members: list[Value]) -> None:
+    def replace(self, version: int, members: list[Value], waited_for: list[Value]) -> None:
         """Take over the primary's list.
 
         Raises: FramingError for an element that is no broker info; the old list stays then.
         """
         infos = [BrokerInfo.from_map(member) for member in members]
         self.members = {info.system_id: info for info in infos}
+        self.waited_for = {who for who in waited_for if isinstance(who, UUID)}
         self.version = version
 
     def in_sync(self) -> list[UUID]:
         """The in-sync set: the primary, and whoever is ready or waited for."""
-        return [i.system_id for i in self.members.values() if i.status in IN_SYNC_STATUSES]
+        return [
+            info.system_id
+            for info in self.members.values()
+            if info.status in IN_SYNC_STATUSES or info.system_id in self.waited_for
+        ]
+
+    def survivors(self) -> list[UUID]:
+        """The in-sync set without its primary."""
+        return [
+            info.system_id
+            for info in self.members.values()
+            if info.status is Status.READY or info.system_id in self.waited_for
+        ]

@@ -9,8 +9,9 @@ kind  name       body (big endian)
 3     snapshot   last u8, count u32, records of configuration
 4     fill       last u8, state at u64, queue u32, position u64, done u64, total u64, count u32,
                  entries
-5     members    version u64, list of broker-info maps (AMQP list)
+5     members    version u64, list (AMQP) of two lists: broker-info maps, ids that are waited for
 6     commit     committed u64
+7     batches    batches, each after its length (u32): several in one transfer, for one that lags
 ====  =========  =================================================================================
 
 The first message of a link is ``hello``: which history this is, and how the follower goes on (its
@@ -31,7 +32,7 @@ from struct import Struct as Layout
 from typing import Final
 from uuid import UUID
 
-from tanist.ha.log import HISTORY_MAX, Epoch
+from tanist.ha.log import HISTORY_MAX, Batch, Epoch
 from tanist.ha.membership import Membership
 from tanist.types import FramingError
 from tanist.wire.amqp010.codec import decode_list, encode_list
@@ -54,6 +55,7 @@ KIND_SNAPSHOT: Final = 3
 KIND_FILL: Final = 4
 KIND_MEMBERS: Final = 5
 KIND_COMMIT: Final = 6
+KIND_BATCHES: Final = 7
 
 RESUME: Final = 0
 SNAPSHOT: Final = 1
@@ -66,6 +68,8 @@ _SNAPSHOT: Final = Layout(">BBI")
 _FILL: Final = Layout(">BBQIQQQI")
 _MEMBERS: Final = Layout(">BQ")
 _COMMIT: Final = Layout(">BQ")
+_LENGTH: Final = Layout(">I")
+_BATCHES: Final = bytes([KIND_BATCHES])
 
 BATCH_HEAD_OCTETS: Final = _BATCH.size
 SNAPSHOT_HEAD_OCTETS: Final = _SNAPSHOT.size
@@ -143,6 +147,34 @@ def message_kind(data: bytes) -> int:
 def batch_head(epoch: int, first: int, committed: int, count: int) -> bytes:
     """The head of a batch of ``count`` records; they follow it."""
     return _BATCH.pack(KIND_BATCH, epoch, first, committed, count)
+
+
+def encode_batches(batches: list[Batch]) -> bytes:
+    """Several batches as one message; their bounds stay, because a log is cut at them."""
+    parts = [_BATCHES]
+    for batch in batches:
+        parts.append(_LENGTH.pack(len(batch.data)))
+        parts.append(batch.data)
+    return b"".join(parts)
+
+
+def decode_batches(data: bytes) -> list[bytes]:
+    """The batches of such a message, each as it would have come alone.
+
+    Raises: FramingError if a length does not fit.
+    """
+    found: list[bytes] = []
+    at = 1
+    while at < len(data):
+        begin = at + _LENGTH.size
+        if begin > len(data):
+            raise FramingError("replication link: batches are cut short")
+        length: int = _LENGTH.unpack_from(data, at)[0]
+        at = begin + length
+        if at > len(data):
+            raise FramingError(f"replication link: a batch of {length} octets is cut short")
+        found.append(data[begin:at])
+    return found
 
 
 def decode_batch_head(data: bytes) -> BatchHead:
@@ -225,15 +257,25 @@ def decode_fill_head(data: bytes) -> FillHead:
 def encode_members(membership: Membership) -> bytes:
     """Encode the membership list and its version."""
     head = _MEMBERS.pack(KIND_MEMBERS, membership.version)
-    return head + encode_list(membership.to_list())
+    waited_for: list[Value] = [*sorted(membership.waited_for)]
+    return head + encode_list([membership.to_list(), waited_for])
 
 
-def decode_members(data: bytes) -> tuple[int, list[Value]]:
-    """Version and broker-info maps of a members message. Raises: FramingError if malformed."""
+def decode_members(data: bytes) -> tuple[int, list[Value], list[Value]]:
+    """Version, broker-info maps and ids waited for of a members message.
+
+    Raises: FramingError if malformed.
+    """
     if len(data) < _MEMBERS.size:
         raise FramingError(f"replication link: members of {len(data)} octets")
     version: int = _MEMBERS.unpack_from(data)[1]
-    return version, list(decode_list(data[_MEMBERS.size :]))
+    lists = decode_list(data[_MEMBERS.size :])
+    if len(lists) != 2:
+        raise FramingError(f"replication link: members in {len(lists)} lists instead of 2")
+    members, waited_for = lists
+    if not isinstance(members, list) or not isinstance(waited_for, list):
+        raise FramingError("replication link: members that are no lists")
+    return version, members, waited_for
 
 
 def encode_commit(committed: int) -> bytes:

@@ -33,6 +33,7 @@ from tanist.ha.messages import (
     RESUME,
     SNAPSHOT,
     Hello,
+    encode_batches,
     encode_commit,
     encode_hello,
     encode_members,
@@ -47,8 +48,9 @@ CHUNKS_IN_FLIGHT_MAX: Final = 3
 """Steps of catching up that are under way to one backup: it always has something to do, and the
 live traffic never waits behind more than that."""
 
-BATCHES_AT_ONCE: Final = 16
-"""Batches looked up at once for a backup that lags; its window may have room for few."""
+BATCHES_AT_ONCE: Final = 256
+BATCHES_BYTES_MAX: Final = 256 * 1024
+"""A backup that lags gets so many batches in one transfer: its window may have room for few."""
 
 WINDOW_BYTES_DEFAULT: Final = 16 * 1024 * 1024
 """Bytes in flight to one backup when ``ha-flow-bytes`` is 0: it must not pin all memory."""
@@ -154,6 +156,7 @@ class Primary:
                 self.membership.remove(system_id)
             else:
                 peer.info.status = Status.CATCHUP
+                self.membership.put(peer.info)
                 if peer.silent_s(self.now) <= self.ack_timeout_s / 2:  # it answers
                     self._dropped.add(system_id)
             self.stirred = self.shrunk = self.members_changed = True
@@ -238,10 +241,7 @@ class Primary:
             return
         absent.deadline = self.now
         absent.reason = "came back without its messages"
-        waited_for = self.membership.get(info.system_id)
-        if waited_for is not None:  # it is in the in-sync set until it was dropped
-            info.status = waited_for.status
-        self.membership.put(info)
+        self.membership.put(info, waited_for=True)
 
     def remove(self, conn: int, reason: str = "its link is gone") -> Peer | None:
         """The link is gone; a backup that was READY is absent from now on."""
@@ -389,7 +389,8 @@ class Primary:
         )
 
     def _may_step(self, peer: Peer) -> bool:
-        return peer.steps < CHUNKS_IN_FLIGHT_MAX and self._has_room(peer)
+        """One step is always under way, however full the window is with the live traffic."""
+        return peer.steps == 0 or (peer.steps < CHUNKS_IN_FLIGHT_MAX and self._has_room(peer))
 
     def _pump_configuration(self, peer: Peer) -> None:
         catch_up = peer.catch_up
@@ -416,11 +417,22 @@ class Primary:
         if peer.sent_index + 1 < self.log.first_retained:
             self._fell_behind(peer)
             return
-        while peer.sent_index < self.log.index:
-            for batch in self.log.batches_after(peer.sent_index, BATCHES_AT_ONCE):
-                if not self._has_room(peer):
-                    return
-                self._send_batch(peer, batch)
+        while peer.sent_index < self.log.index and self._has_room(peer):
+            self._send_batches(peer, self.log.batches_after(peer.sent_index, BATCHES_AT_ONCE))
+
+    def _send_batches(self, peer: Peer, batches: list[Batch]) -> None:
+        """As many as fit into one transfer."""
+        room = min(BATCHES_BYTES_MAX, self.window_bytes - peer.in_flight_bytes)
+        size = len(batches[0].data)
+        count = 1
+        while count < len(batches) and size + len(batches[count].data) <= room:
+            size += len(batches[count].data)
+            count += 1
+        if count == 1:
+            self._send_batch(peer, batches[0])
+            return
+        self._send(peer, encode_batches(batches[:count]), batches[count - 1].last)
+        peer.sent_index = batches[count - 1].last
 
     def _fell_behind(self, peer: Peer) -> None:
         """It lagged further than the log reaches back."""

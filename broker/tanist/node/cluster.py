@@ -35,6 +35,7 @@ from tanist.node.outlook import Outlook
 from tanist.node.outputs import Close
 from tanist.node.promotion import Promotion
 from tanist.node.report import Clock, Situation, details
+from tanist.node.rivals import Rivals, Verdict
 from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.events import Command, Completed, Detached, Event
 from tanist.wire.amqp010.values import Value
@@ -80,6 +81,7 @@ class Cluster(HaOperations):
             config.system_id, self.log, self.membership, self.links, self.arbiter, outbox
         )
         self._promotion = Promotion(self.backup, self.links, self.arbiter)
+        self.rivals = Rivals(config.system_id, self.log, self.links)
         self.changed = False
         """Status, members or URLs changed; the node announces it and clears the flag."""
         self.status_since = 0.0
@@ -239,27 +241,48 @@ class Cluster(HaOperations):
     def _look_around(self) -> None:
         """What members said of themselves: are we still the primary, are there two?"""
         links = self.links
+        if self.primary is not None:
+            self._obey(self.rivals.decide(self.confirmed))
         if not links.sights:
             return
         sights, links.sights = links.sights, []
         is_primary = self.role.is_primary
         for address, peer in sights:
             self.outlook.look(address, peer, self._now)
-            if (
-                peer is not None
-                and is_primary
-                and peer.deposes(self._own, self.log.epoch, self.confirmed)
-            ):
-                self._stop(
-                    f"deposed; this primary is of epoch {self.log.epoch}, broker "
-                    f"{peer.system_id} is at epoch {peer.epoch}"
-                )
+            if peer is not None and is_primary:
+                addresses = self.brokers_url.addresses
+                self._obey(self.rivals.look(peer, self.confirmed, self._now, addresses))
         if self.outlook.suspects(is_primary, self._now):
             links.survey_at = self._now
         if self.outlook.judge(is_primary, self.log.epoch):
             self.changed = True
             if self.outlook.problem:
                 self._outbox.log("error", CATEGORY, self.outlook.problem)
+
+    def _obey(self, verdict: Verdict) -> None:
+        if verdict.stop:
+            self._stop(verdict.stop)
+        elif verdict.past:
+            self._renew(verdict.past + 1)
+
+    def _renew(self, epoch: int) -> None:
+        """Go on under a newer epoch; our backups link again to learn of it."""
+        primary = self.primary
+        assert primary is not None
+        self._outbox.log(
+            "notice",
+            CATEGORY,
+            f"A member is at epoch {epoch - 1} of a primary that is gone and confirmed nothing "
+            f"more; going on with epoch {epoch}",
+        )
+        self.log.begin_epoch(epoch, self.log.owner)
+        primary.now = self._now
+        for conn in list(primary.peers):
+            peer = primary.remove(conn, "has not linked again for the new epoch")
+            absent = None if peer is None else primary.absent.get(peer.info.system_id)
+            if absent is not None:
+                absent.deadline = self._now + self._config.ha_backup_timeout_s
+            self._outbox.put(Close(conn, abort=True))
 
     def _stop(self, why: str) -> None:
         self._outbox.stop(f"Shutting down: {why}")
@@ -396,6 +419,9 @@ class Cluster(HaOperations):
                 f"What was replicated cannot be applied: {broken.text}",
             ) from broken
         expected = [who for who in self._promotion.survivors() if who != self._own]
+        self.rivals.may_renew = (
+            self.role.status is Status.READY and not force and not self.arbiter.enabled
+        )
         self.role.fire(Trigger.FORCED if force else Trigger.PROMOTED)
         self.links.close_all()
         # The owner of an epoch is this run of the process: a restart is another history.

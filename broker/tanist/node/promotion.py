@@ -5,7 +5,8 @@ A request to promote is kept until everybody was asked who must be (``must_wait`
 decides over the in-sync set, if there is one (``arbiter``). Refused is a broker
 
 * that has only a part (catching up), or nothing while another member has something (joining);
-* that lacks what was confirmed since: a member is at a newer epoch;
+* that lacks what was confirmed since: a member is at a newer epoch (unless that member says that
+  its primary counted on us all the same: then nothing was confirmed since);
 * that left the in-sync set: a member that was told later says so, or the primary is alive and
   confirms without it;
 * that the command refuses.
@@ -88,8 +89,7 @@ class Promotion:
 
     def survivors(self) -> list[UUID]:
         """The in-sync set as we know it, less the primary that we followed."""
-        members = self._backup.membership.members.values()
-        return [info.system_id for info in members if info.status is Status.READY]
+        return self._backup.membership.survivors()
 
     def decide(self, force: bool) -> int:
         """The epoch that may begin.
@@ -134,12 +134,23 @@ class Promotion:
                 return refusal
         return ""
 
+    def _is_counted_on(self, peer: PeerStatus) -> bool:
+        """A backup of a newer epoch whose in-sync set has us: nothing was confirmed without us."""
+        backup = self._backup
+        return (
+            not peer.is_primary
+            and backup.role.status is Status.READY
+            and backup.system_id in peer.in_sync
+        )
+
     def _behind(self, peer: PeerStatus) -> str:
         """Why what ``peer`` says speaks against us. Who only catches up has nothing to offer."""
         log = self._backup.log
         if not peer.is_whole:
             return ""
         if peer.epoch > log.epoch:
+            if self._is_counted_on(peer):
+                return ""
             return (
                 f"This broker is at epoch {log.epoch}, member {peer.system_id} at epoch "
                 f"{peer.epoch}: cannot be promoted, it lacks what was confirmed since. "

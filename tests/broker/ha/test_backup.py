@@ -12,7 +12,7 @@ from tanist.core.notices import Actor
 from tanist.ha.backup import Backup, Refusal
 from tanist.ha.catchup import CatchUp
 from tanist.ha.codec import RecordReader, RecordWriter
-from tanist.ha.log import NO_OWNER, Epoch, Log
+from tanist.ha.log import NO_OWNER, Batch, Epoch, Log
 from tanist.ha.membership import BrokerInfo, Membership
 from tanist.ha.messages import (
     REFILL,
@@ -20,6 +20,7 @@ from tanist.ha.messages import (
     SNAPSHOT,
     Hello,
     batch_head,
+    encode_batches,
     encode_commit,
     encode_hello,
     encode_members,
@@ -201,6 +202,32 @@ def test_batches_are_kept_at_once_and_applied_once_they_are_committed() -> None:
     assert bodies(backup) == [b"one", b"two", b"three", b"four"]
     at = backup.position()
     assert (at.epoch, at.owner, at.index, at.floor, at.whole) == (1, A, 5, 5, True)
+
+
+def test_several_batches_in_one_message_stay_several() -> None:
+    backup, leader = new_backup(), Leader()
+    backup.receive(leader.hello())
+    parts = []
+    for number in range(3):
+        leader.publish(b"%d" % number)
+        parts.append(Batch(0, 0, leader.batch()))
+    backup.receive(encode_batches(parts))
+    assert [batch.data for batch in backup.log.batches] == [part.data for part in parts]
+    with pytest.raises(FramingError, match="expected 5"):
+        backup.receive(encode_batches(parts))
+    backup.receive(leader.commit())
+    assert [e.message.body for e in backup.broker.queues["q"].entries()] == [b"0", b"1", b"2"]
+
+
+def test_who_is_waited_for_in_the_set_is_not_ready_for_that() -> None:
+    backup, leader = new_backup(), Leader()
+    backup.receive(leader.hello())
+    membership = Membership()
+    membership.put(BrokerInfo(A, Status.ACTIVE))
+    membership.put(BrokerInfo(ME, Status.CATCHUP), waited_for=True)
+    backup.receive(encode_members(membership))
+    assert backup.role.status is Status.CATCHUP
+    assert backup.membership.survivors() == [ME]
 
 
 def test_what_was_committed_before_it_came_is_applied_when_it_comes() -> None:

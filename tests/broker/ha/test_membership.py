@@ -64,10 +64,27 @@ def test_replace_takes_the_whole_list_or_nothing() -> None:
     membership = Membership()
     membership.put(BrokerInfo(A, Status.ACTIVE))
     with pytest.raises(FramingError):
-        membership.replace(3, [BrokerInfo(B, Status.READY).to_map(), "nonsense"])
+        membership.replace(3, [BrokerInfo(B, Status.READY).to_map(), "nonsense"], [])
     assert (list(membership.members), membership.version) == ([A], 0)
-    membership.replace(3, [BrokerInfo(B, Status.READY).to_map()])
+    membership.replace(3, [BrokerInfo(B, Status.READY).to_map()], [C, "nonsense"])
     assert (list(membership.members), membership.version) == ([B], 3)
+    assert membership.waited_for == {C}
+
+
+def test_who_is_waited_for_is_in_sync_until_it_is_ready_or_gone() -> None:
+    membership = Membership()
+    membership.put(BrokerInfo(A, Status.ACTIVE))
+    membership.put(BrokerInfo(B, Status.CATCHUP), waited_for=True)
+    membership.put(BrokerInfo(C, Status.CATCHUP), waited_for=True)
+    assert membership.in_sync() == [A, B, C]
+    assert membership.survivors() == [B, C]
+    membership.put(BrokerInfo(B, Status.READY))
+    membership.remove(C)
+    assert membership.in_sync() == [A, B]
+    assert membership.waited_for == set()
+    membership.put(BrokerInfo(B, Status.CATCHUP), waited_for=True)
+    membership.begin(BrokerInfo(C, Status.RECOVERING), [])
+    assert membership.in_sync() == [C]
 
 
 def test_a_new_primary_is_first_and_keeps_whom_it_waits_for() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tanist.ha import messages
-from tanist.ha.log import HISTORY_MAX, Epoch
+from tanist.ha.log import HISTORY_MAX, Batch, Epoch
 from tanist.ha.membership import BrokerInfo, Membership
 from tanist.ha.messages import (
     BATCH_HEAD_OCTETS,
@@ -21,11 +21,13 @@ from tanist.ha.messages import (
     Hello,
     batch_head,
     decode_batch_head,
+    decode_batches,
     decode_commit,
     decode_fill_head,
     decode_hello,
     decode_members,
     decode_snapshot_head,
+    encode_batches,
     encode_commit,
     encode_hello,
     encode_members,
@@ -36,7 +38,9 @@ from tanist.ha.messages import (
 )
 from tanist.ha.roles import Status
 from tanist.types import FramingError
+from tanist.wire.amqp010.codec import encode_list
 from tanist.wire.amqp010.transfer import decode_transfer
+from tanist.wire.amqp010.values import Value
 
 INDEX = st.integers(0, 2**64 - 1)
 EPOCHS = st.lists(st.builds(Epoch, INDEX, st.uuids(), INDEX), max_size=HISTORY_MAX)
@@ -81,7 +85,31 @@ def test_the_other_messages_come_back() -> None:
     membership = Membership()
     membership.version = 6
     membership.put(BrokerInfo(UUID(int=5), Status.READY, "tcp", "n1", 5672))
-    assert decode_members(encode_members(membership)) == (6, membership.to_list())
+    membership.put(BrokerInfo(UUID(int=6), Status.CATCHUP), waited_for=True)
+    assert decode_members(encode_members(membership)) == (6, membership.to_list(), [UUID(int=6)])
+
+
+def test_batches_keep_their_bounds() -> None:
+    batches = [Batch(1, 1, b"\1one"), Batch(2, 4, b""), Batch(5, 9, b"x" * 70_000)]
+    assert decode_batches(encode_batches(batches)) == [batch.data for batch in batches]
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5, 7])
+def test_batches_that_are_cut_short_are_refused(cut: int) -> None:
+    data = encode_batches([Batch(1, 1, b"abc")])
+    assert len(data) == 8
+    if cut == 1:
+        assert decode_batches(data[:cut]) == []
+    else:
+        with pytest.raises(FramingError, match="cut short"):
+            decode_batches(data[:cut])
+
+
+@pytest.mark.parametrize("lists", [[], [[]], [[], [], []], [[], "x"], ["x", []]])
+def test_members_come_in_two_lists(lists: list[Value]) -> None:
+    head = encode_members(Membership())[:9]
+    with pytest.raises(FramingError, match="replication link: members"):
+        decode_members(head + encode_list(lists))
 
 
 def test_every_kind_is_told_by_its_first_octet() -> None:
@@ -92,8 +120,9 @@ def test_every_kind_is_told_by_its_first_octet() -> None:
         fill_head(FillHead(True, 0, 0, 0, 0, 0, 0)),
         encode_members(Membership()),
         encode_commit(1),
+        encode_batches([]),
     ]
-    assert [message_kind(data) for data in kinds] == [1, 2, 3, 4, 5, 6]
+    assert [message_kind(data) for data in kinds] == [1, 2, 3, 4, 5, 6, 7]
     assert message_kind(b"") == 0
 
 

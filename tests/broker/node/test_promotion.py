@@ -48,6 +48,21 @@ def test_a_backup_that_missed_a_promotion_is_refused() -> None:
     assert b.status == "ready"
 
 
+def test_a_newer_epoch_that_counted_on_us_confirmed_nothing_that_we_lack() -> None:
+    _, (_, b) = running("a", "b")
+    told(b, epoch=2, owner=OTHER, in_sync=[OTHER, b.system_id])
+    b.node.cluster.ha_promote(False)
+    assert b.node.cluster.log.epoch == 3
+
+
+@pytest.mark.parametrize("status", [Status.RECOVERING, Status.ACTIVE])
+def test_a_living_primary_of_a_newer_epoch_speaks_against_us_all_the_same(status: Status) -> None:
+    _, (_, b) = running("a", "b")
+    told(b, epoch=2, owner=OTHER, in_sync=[OTHER, b.system_id], status=status)
+    with pytest.raises(BrokerError, match=r"is at epoch 1, member .* at epoch 2"):
+        b.node.cluster.ha_promote(False)
+
+
 def test_whoever_has_nothing_or_only_a_part_does_not_speak_against_us() -> None:
     _, (_, b) = running("a", "b")
     told(b, epoch=2, status=Status.CATCHUP)
