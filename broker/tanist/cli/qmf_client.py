@@ -32,6 +32,7 @@ from tanist.wire.amqp010.events import (
     Exception_,
     Failed,
     Opened,
+    Result,
     Transfer,
 )
 from tanist.wire.amqp010.session import Session
@@ -42,6 +43,8 @@ READ_BYTES: Final = 65536
 DIRECT_EXCHANGE: Final = "qmf.default.direct"
 REPLY_EXCHANGE: Final = "amq.direct"
 SUBSCRIPTION: Final = "answers"
+QUEUE_NAME_MAX: Final = 255
+"""Octets of a queue's name: a str8."""
 
 
 class QmfError(Exception):
@@ -198,6 +201,18 @@ class QmfClient:
         )
         out = decode_map(self._answer().body).get("_arguments")
         return dict(out) if isinstance(out, dict) else {}
+
+    def has_queue(self, name: str) -> bool:
+        """Whether the broker has a queue of that name. Raises: QmfError."""
+        assert self._session is not None, "use QmfClient in a with statement"
+        if not 0 < len(name.encode()) <= QUEUE_NAME_MAX:
+            return False
+        asked = self._session.send(make("queue.query", queue=name), sync=True)
+        while True:
+            event = self._wait_for(Result)
+            assert isinstance(event, Result)
+            if event.command_id == asked:
+                return event.value is not None and event.value.text("queue") == name
 
     # -- inside -----------------------------------------------------------------------------
 

@@ -55,8 +55,11 @@ COMMANDS: Final = """commands:
                                  prints what is lost, then does it
                 --dry-run        with --force: only print
   ping        exit 0 if the broker answers within the timeout
-  replicate REMOTE-BROKER QUEUE
-              replicate QUEUE of REMOTE-BROKER to this broker
+  replicate QUEUE REMOTE-BROKER
+              keep QUEUE of this broker a copy of QUEUE of REMOTE-BROKER; also with the two
+              in the other order: the one that is a queue of this broker is meant
+  unreplicate QUEUE
+              end that; the messages stay
   help        print this
 """
 
@@ -284,12 +287,29 @@ class Tool:
             self.warn(f"  {text}")
 
     def replicate(self) -> int:
-        """``replicate REMOTE-BROKER QUEUE``: one queue, without a cluster.
+        """``replicate``: keep a queue a copy of its namesake on another broker.
 
-        The broker comes first: the original's help says the opposite of what it does.
+        The original's guide and help name the queue first, its program takes the broker first. The
+        one that is a queue of the addressed broker is the queue; if that does not decide it, the
+        order of the program counts.
         """
         broker, queue = self.arguments.arguments
+        with QmfClient(self.url, self.options) as client:
+            first, second = client.has_queue(broker), client.has_queue(queue)
+        if first == second:
+            both = "both are queues" if first else "neither is a queue"
+            self.warn(
+                f"of {broker} and {queue}, {both} of this broker: taking {queue} as the queue"
+            )
+        elif first:
+            broker, queue = queue, broker
         self._call("replicate", {"broker": broker, "queue": queue})
+        return 0
+
+    def unreplicate(self) -> int:
+        """``unreplicate``: end that."""
+        (queue,) = self.arguments.arguments
+        self._call("unreplicate", {"queue": queue})
         return 0
 
     def ping(self) -> int:
@@ -322,7 +342,11 @@ _COMMANDS: Final[dict[str, Callable[[Tool], int]]] = {
     "query": Tool.query,
     "replicate": Tool.replicate,
     "status": Tool.status,
+    "unreplicate": Tool.unreplicate,
 }
+
+_ARGUMENTS: Final = {"replicate": 2, "unreplicate": 1}
+"""How many arguments commands take; none where nothing is said."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -335,10 +359,13 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command in HELP:
         parser.print_help()
         return 0
-    wanted = 2 if arguments.command == "replicate" else 0
+    wanted = _ARGUMENTS.get(arguments.command, 0)
     if len(arguments.arguments) != wanted:
         parser.print_help(sys.stderr)
-        print(f"qpid-ha: {arguments.command} takes {wanted} arguments", file=sys.stderr)
+        print(
+            f"qpid-ha: {arguments.command} takes {wanted} argument{'s' * (wanted != 1)}",
+            file=sys.stderr,
+        )
         return 1
     try:
         return _COMMANDS[arguments.command](Tool(arguments, print, _warn, Path(sys.argv[0])))

@@ -17,8 +17,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
 
-from tanist.core.arguments import explicit_level, queue_settings
+from tanist.core.arguments import HA_UUID, explicit_level, queue_settings
 from tanist.core.bindings import BoundResult, check_name, limit, locked, require_access
+from tanist.core.follower import Follower, IdRanges
+from tanist.core.following import Following
 from tanist.core.message import NEVER, Message
 from tanist.core.notices import (
     Actor,
@@ -28,7 +30,7 @@ from tanist.core.notices import (
     UnsubscribeNotice,
 )
 from tanist.core.queue import Queue
-from tanist.core.records import QueueDeclared, QueueDeleted, QueueUsed
+from tanist.core.records import Dequeued, QueueDeclared, QueueDeleted, QueueUsed
 from tanist.core.relocation import Relocation
 from tanist.core.state import BrokerConfig
 from tanist.core.subscription import Sink, Subscription
@@ -42,11 +44,20 @@ QUEUES_MAX: Final = 131_072
 SUBSCRIPTIONS_MAX: Final = 65_536
 """Subscriptions of one queue: as bindings."""
 
+FORCED_GAP: Final = 1 << 24
+"""Positions that a promotion by force leaves out: more messages than it could lose on a queue."""
+
+FOLLOWERS_MAX: Final = 64
+"""Followers of one queue: each costs as much as a consumer of everything, a loop must end."""
+
 
 class Broker(Relocation):
-    """See the module. ``new_uuid`` names replicated objects (deterministic in the simulator)."""
+    """See the module. ``new_uuid`` names replicated objects (deterministic in the simulator).
 
-    __slots__ = ("_doomed", "_owned")
+    ``following``: the followers of all queues.
+    """
+
+    __slots__ = ("_doomed", "_owned", "following")
 
     def __init__(
         self,
@@ -61,6 +72,7 @@ class Broker(Relocation):
         super().__init__(config, new_uuid, headers_of, failover_message)
         self._owned: dict[object, tuple[Actor, list[Queue]]] = {}
         self._doomed: dict[str, Queue] = {}
+        self.following = Following(config.followed)
 
     # Queues.
 
@@ -202,6 +214,7 @@ class Broker(Relocation):
             or queue.consumers
             or queue.browsers
             or (queue.number and not self.serving)
+            or (queue.source is not None and queue.source.active)
         ):
             return
         if queue.settings.auto_delete_timeout_s:
@@ -262,6 +275,9 @@ class Broker(Relocation):
         if queue.number:
             self.journal.append(QueueDeleted(queue.name, queue.number))
         subscriptions = queue.subscriptions
+        for follower in list(queue.followers):
+            self.following.leave(follower)
+            follower.sink.closed(follower)
         sources = [binding.exchange for binding in queue.bindings.values()]
         self._remove_queue(queue)
         self._doomed.pop(queue.name, None)
@@ -328,6 +344,73 @@ class Broker(Relocation):
         )
         return subscription
 
+    def follow(
+        self,
+        queue_name: str,
+        name: str,
+        sink: Sink,
+        has: IdRanges,
+        lineage: UUID | None,
+        who: UUID,
+        arguments: Mapping[str, object],
+        actor: Actor,
+    ) -> Follower:
+        """Begin to feed the copy of a queue that broker ``who`` keeps; grant credit next.
+
+        ``has``: ids that the copy has (``merge_ids``). ``lineage``: of the queue that it copied so
+        far, None if it does not tell. Exclusive access is nothing to a follower.
+        Raises: BrokerError (ILLEGAL_ARGUMENT, NOT_FOUND; RESOURCE_DELETED: it copied another queue
+        of that name; NOT_ALLOWED: on a replica, in a circle, or followers are not enabled;
+        RESOURCE_LIMIT_EXCEEDED).
+        """
+        if not self.following.enabled:
+            raise BrokerError(
+                Condition.NOT_ALLOWED,
+                "Queues are not replicated from here: set ha-queue-replication=yes on this broker",
+            )
+        queue = self.find_queue(queue_name)
+        self._require_writable(queue)
+        if len(queue.followers) >= FOLLOWERS_MAX:
+            raise limit(f"Queue {queue_name} is replicated to {FOLLOWERS_MAX} brokers")
+        current = self.lineage_of(queue)
+        if lineage is not None and lineage != current:
+            raise BrokerError(
+                Condition.RESOURCE_DELETED,
+                f"Queue {queue_name} has been deleted. There is another one of that name now",
+            )
+        source = queue.source
+        if source is not None and source.active and source.peer == who:
+            raise BrokerError(
+                Condition.NOT_ALLOWED,
+                f"Queue {queue_name} is a copy of the queue of broker {who}: its messages would go "
+                "in circles",
+            )
+        kept = self.following.kept
+        foreign = lineage is None and has and has[-1][1] > queue.last_position
+        follower = Follower(
+            queue, name, sink, dict(arguments), actor, [] if foreign else has, who, kept
+        )
+        if foreign:
+            follower.gone = has
+        self.following.add(follower)
+        return follower
+
+    def wake(self, subscription: Subscription) -> None:
+        """See ``Delivery``; a follower is fed by ``following``."""
+        if isinstance(subscription, Follower):
+            self.following.rouse(subscription)
+        else:
+            super().wake(subscription)
+
+    def lineage_of(self, queue: Queue) -> UUID:
+        """What names the numbering of its positions: it survives failovers if the messages do."""
+        lineage = queue.lineage
+        if lineage is None:
+            identity = queue.arguments.get(HA_UUID) if queue.journaled else None
+            lineage = identity if isinstance(identity, UUID) else self._new_uuid()
+            queue.lineage = lineage
+        return lineage
+
     def _use(self, queue: Queue) -> None:
         queue.delete_at = NEVER
         if not queue.used and (self.serving or not queue.number):
@@ -337,6 +420,9 @@ class Broker(Relocation):
 
     def cancel(self, subscription: Subscription) -> None:
         """End a subscription; what it holds stays held until settled. May auto-delete the queue."""
+        if isinstance(subscription, Follower):
+            self.following.leave(subscription)
+            return
         if subscription.closed:
             return
         subscription.closed = True
@@ -355,16 +441,20 @@ class Broker(Relocation):
 
     # Promotion.
 
-    def promote(self) -> None:
+    def promote(self, forced: bool = False) -> None:
         """Serve from now on (qpidd-compat 2.6, 7.3, 7.4).
 
         What is here may have been delivered before: it is marked redelivered. Replicated queues
         belong to nobody. Auto-delete queues that have been used and are not now are deleted, or
-        their timeout starts.
+        their timeout starts. ``forced``: others may have had more messages; their positions are not
+        used again, for copies of the queues have them as ids.
         """
         self.serving = True
         for queue in list(self.queues_by_number.values()):
             queue.redelivered_below = queue.last_position
+            if forced and queue.journaled:
+                queue.skip(queue.last_position + FORCED_GAP)
+                self.journal.append(Dequeued(queue, [queue.last_position]))
             if queue.owner is None:
                 queue.exclusive = False
             if queue.used:

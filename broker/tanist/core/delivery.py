@@ -1,6 +1,6 @@
 """Delivery: entries go out to subscriptions, as far as credit and sinks allow.
 
-``Delivery`` adds to ``Messages`` what consumers and browsers need. It happens in ``dispatch``, once
+``Delivery`` adds to ``Copying`` what consumers and browsers need. It happens in ``dispatch``, once
 per step: entries of the queues that became dirty go to subscriptions in turn, while they have
 credit and a ready sink. Nothing of delivery is a record.
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tanist.core.messages import Messages
+from tanist.core.copying import Copying
 from tanist.core.queue import Queue
 from tanist.core.records import Entry
 from tanist.core.subscription import Subscription
@@ -30,7 +30,7 @@ READY_BYTES: Final = 64 * 1024
 """Bytes after which ``Sink.ready`` is asked again, however few deliveries that were."""
 
 
-class Delivery(Messages):
+class Delivery(Copying):
     """Messages that go out to subscriptions."""
 
     __slots__ = ()

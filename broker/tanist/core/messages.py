@@ -1,7 +1,7 @@
 """The life of messages on the primary: publish, settle, expire (``delivery`` has the rest).
 
 ``Messages`` adds to ``State`` the commands on messages. Each change becomes a record, is done by
-the memory functions of ``Queue`` and, for journaled queues, appended to ``journal``, which the node
+the memory functions of ``Queue`` and, for recorded queues, appended to ``journal``, which the node
 drains each step.
 
 This is the hot path: publishing costs one ``Entry``, delivering none, accepting one ``Dequeued``
@@ -202,7 +202,7 @@ class Messages(State):
 
     def _push(self, queue: Queue, message: Message) -> None:
         entry = Entry(message, queue, queue.ordering.last_position + 1)
-        if queue.journaled:
+        if queue.recorded:
             self.journal.append(entry)
         queue.insert(entry)
         if not queue.dirty and (queue.consumers or queue.browsers):
@@ -240,7 +240,7 @@ class Messages(State):
 
     def _remove(self, queue: Queue, positions: list[int]) -> None:
         if positions and not queue.deleted:
-            if queue.journaled:
+            if queue.recorded:
                 self.journal.append(Dequeued(queue, positions))
             queue.remove(positions)
 

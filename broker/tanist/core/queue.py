@@ -8,12 +8,16 @@ further kind of either is one more class (qpidd-compat 7.6).
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from tanist.core.arguments import QueueSettings
 from tanist.core.exchange import Binding
+from tanist.core.follower import Follower
 from tanist.core.message import NEVER, Message
 from tanist.core.ordering import Fifo
 from tanist.core.policy import Policy, Ring
 from tanist.core.records import Dequeued, Entry
+from tanist.core.source import Source
 from tanist.core.subscription import Subscription
 from tanist.types import ReplicationLevel
 
@@ -31,7 +35,10 @@ class Queue:
     ``no_local``: it takes nothing that comes on the connection (``owner_origin``) of its owner or
     exclusive consumer. ``flushes``: subscriptions with an unfinished flush.
     ``delete_at``: monotonic seconds of a scheduled auto-deletion, NEVER = none. ``created_at``:
-    monotonic seconds of its creation on this broker.
+    monotonic seconds of its creation on this broker. ``journaled``: its messages are replicated to
+    the backups; ``recorded``: they go into the journal, for the backups or for its ``followers``.
+    ``lineage``: names the numbering of its positions to copies, None until one asked. ``source``:
+    what it is a copy of, None = of nothing.
     """
 
     __slots__ = (
@@ -61,9 +68,11 @@ class Queue:
         "exclusive_consumer",
         "expiring",
         "flushes",
+        "followers",
         "held",
         "journaled",
         "level",
+        "lineage",
         "name",
         "no_local",
         "number",
@@ -71,10 +80,12 @@ class Queue:
         "owner",
         "owner_origin",
         "policy",
+        "recorded",
         "redelivered_below",
         "releases",
         "reroutes",
         "settings",
+        "source",
         "turn",
         "used",
     )
@@ -103,6 +114,7 @@ class Queue:
         self.settings = settings
         self.created_at = created_at
         self.journaled = number > 0 and level == ReplicationLevel.ALL
+        self.recorded = self.journaled
         self.owner: object | None = None
         self.owner_origin = 0
         self.no_local = settings.no_local
@@ -115,6 +127,9 @@ class Queue:
         self.consumers: list[Subscription] = []
         self.browsers: list[Subscription] = []
         self.exclusive_consumer: Subscription | None = None
+        self.followers: list[Follower] = []
+        self.lineage: UUID | None = None
+        self.source: Source | None = None
         self.turn = 0
         self.dirty = False
         self.used = False

@@ -19,7 +19,10 @@ from mypy_extensions import mypyc_attr
 from tanist.core.message import Message
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from tanist.core.queue import Queue
+    from tanist.core.source import Run
     from tanist.core.subscription import Subscription
 
 ENQUEUED: Final = 1
@@ -31,6 +34,8 @@ EXCHANGE_DELETED: Final = 6
 BOUND: Final = 7
 UNBOUND: Final = 8
 QUEUE_USED: Final = 9
+SOURCE_SET: Final = 10
+COPIED: Final = 11
 
 
 @mypyc_attr(acyclic=True)
@@ -205,3 +210,35 @@ class Unbound(Record):
         self.exchange = exchange
         self.queue = queue
         self.key = key
+
+
+class SourceSet(Record):
+    """A queue is a copy of the one at ``url`` from now on, "" = it is copied no more.
+
+    ``lineage`` names the numbering of the original, None while unknown. With another one than
+    before, the ids of what came are void.
+    """
+
+    __slots__ = ("lineage", "name", "number", "url")
+    KIND: ClassVar[int] = SOURCE_SET
+
+    def __init__(self, name: str, number: int, url: str, lineage: UUID | None) -> None:
+        self.name = name
+        self.number = number
+        self.url = url
+        self.lineage = lineage
+
+
+class Copied(Record):
+    """Which messages of its original came to a copy, as runs, and which ids are void, as ranges."""
+
+    __slots__ = ("came", "name", "number", "went")
+    KIND: ClassVar[int] = COPIED
+
+    def __init__(
+        self, name: str, number: int, came: list[Run], went: list[tuple[int, int]]
+    ) -> None:
+        self.name = name
+        self.number = number
+        self.came = came
+        self.went = went

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from tanist.core.arguments import REPLICATE, explicit_level, queue_settings
 from tanist.core.exchange import (
@@ -30,6 +31,7 @@ from tanist.core.message import Message
 from tanist.core.queue import Queue
 from tanist.core.records import (
     Bound,
+    Copied,
     Dequeued,
     Entry,
     ExchangeDeclared,
@@ -38,8 +40,10 @@ from tanist.core.records import (
     QueueDeleted,
     QueueUsed,
     Record,
+    SourceSet,
     Unbound,
 )
+from tanist.core.source import Run, Source
 from tanist.core.totals import Totals
 from tanist.types import BrokerError, Condition, ReplicationLevel
 
@@ -53,6 +57,9 @@ EXCHANGE_TYPES: Final = ("direct", "topic", "fanout", "headers")
 """What clients may declare."""
 
 FAILOVER: Final = "amq.failover"
+
+RUNS_PER_RECORD: Final = 4096
+"""Runs of copied messages in one record: some hundred kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class BrokerConfig:
     agent_name: str = ""
     """The management agent's own key on qmf.default.direct."""
     replicated_queues_max: int = REPLICATED_QUEUES_MAX
+    followed: bool = False
+    """Whether queues may be copied elsewhere (ha-cluster or ha-queue-replication)."""
 
 
 class State:
@@ -195,6 +204,10 @@ class State:
             self._add_queue(record)
         elif isinstance(record, QueueUsed):
             self._replicated_queue(record.name).used = True
+        elif isinstance(record, SourceSet):
+            self._set_source(self._replicated_queue(record.name), record.url, record.lineage)
+        elif isinstance(record, Copied):
+            self._note_copied(self._replicated_queue(record.name), record.came, record.went)
         elif isinstance(record, QueueDeleted):
             self._remove_queue(self._replicated_queue(record.name))
         elif isinstance(record, ExchangeDeclared):
@@ -270,6 +283,24 @@ class State:
         queue.forget()
         for subscription in queue.subscriptions:
             subscription.closed = True
+
+    def _set_source(self, queue: Queue, url: str, lineage: UUID | None) -> None:
+        if queue.source is None:
+            queue.source = Source(url, lineage)
+        elif queue.source.lineage in (None, lineage):
+            queue.source.url = url
+            queue.source.last_url = url or queue.source.last_url
+            queue.source.lineage = lineage
+        else:
+            queue.source = Source(url, lineage)
+
+    def _note_copied(self, queue: Queue, came: list[Run], went: list[tuple[int, int]]) -> None:
+        source = queue.source
+        if source is not None:
+            for first, last in went:
+                source.copies.take(first, last)
+            for first_id, position, count in came:
+                source.copies.add(first_id, position, count)
 
     def _add_exchange(self, record: ExchangeDeclared, replicated: bool) -> Exchange:
         exchange = self._new_exchange(
@@ -359,11 +390,22 @@ class State:
         )
         if queue.used:
             records.append(QueueUsed(queue.name, queue.number))
+        self._describe_source(queue, records)
         for binding in queue.bindings.values():
             if binding.replicated:
                 records.append(
                     Bound(binding.exchange.name, queue.name, binding.key, binding.arguments)
                 )
+
+    def _describe_source(self, queue: Queue, records: list[Record]) -> None:
+        source = queue.source
+        if source is None:
+            return
+        name, number = queue.name, queue.number
+        records.append(SourceSet(name, number, source.url, source.lineage))
+        runs = source.copies.runs()
+        for at in range(0, len(runs) if queue.journaled else 0, RUNS_PER_RECORD):
+            records.append(Copied(name, number, runs[at : at + RUNS_PER_RECORD], []))
 
     def clear_replicated(self) -> None:
         """Forget every replicated object. The caller applies a snapshot next."""

@@ -54,6 +54,12 @@ class Sink:
     def closed(self, subscription: Subscription) -> None:
         """Its queue was deleted (resource-deleted, 408). Not called for ``Broker.cancel``."""
 
+    def tell_gone(self, subscription: Subscription, ids: list[tuple[int, int]]) -> None:
+        """A follower's: the copy must drop ``ids``, ranges (first, last) in ascending order."""
+
+    def tell_standing(self, subscription: Subscription) -> None:
+        """A follower's: whether it is waited for has changed."""
+
 
 class Subscription:
     """One subscriber of one queue. Made by ``Broker.subscribe`` with no credit, in credit mode.

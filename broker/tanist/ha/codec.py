@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from struct import Struct as Layout
 from struct import error as LayoutError
 from typing import Final, cast
+from uuid import UUID
 
 from mypy_extensions import mypyc_attr
 
@@ -20,6 +21,7 @@ from tanist.core.message import Message
 from tanist.core.queue import Queue
 from tanist.core.records import (
     Bound,
+    Copied,
     Dequeued,
     Entry,
     ExchangeDeclared,
@@ -28,6 +30,7 @@ from tanist.core.records import (
     QueueDeleted,
     QueueUsed,
     Record,
+    SourceSet,
     Unbound,
 )
 from tanist.types import BrokerError, FramingError
@@ -44,12 +47,15 @@ RECORD_EXCHANGE_GONE: Final = 7
 RECORD_BIND: Final = 8
 RECORD_UNBIND: Final = 9
 RECORD_QUEUE_USED: Final = 10
+RECORD_SOURCE: Final = 11
+RECORD_COPIED: Final = 12
 
 # kind, queue number, position, expiry (Unix ms, 0 never), flags, priority, address, header, body
 _ENQUEUE: Final = Layout(">BIQQBBHII")
 _ENQUEUE_SAME: Final = Layout(">BIQ")
 _DEQUEUE: Final = Layout(">BII")
 _RANGE: Final = Layout(">QQ")
+_RUN: Final = Layout(">QQQ")
 _CONFIGURATION: Final = Layout(">BI")
 
 _DURABLE: Final = 1
@@ -209,6 +215,20 @@ def _configuration(record: Record) -> tuple[int, dict[str, Value]]:
         }
     if isinstance(record, ExchangeDeleted):
         return RECORD_EXCHANGE_GONE, {"name": record.name}
+    if isinstance(record, SourceSet):
+        return RECORD_SOURCE, {
+            "name": record.name,
+            "number": record.number,
+            "url": record.url,
+            "lineage": record.lineage,
+        }
+    if isinstance(record, Copied):
+        return RECORD_COPIED, {
+            "name": record.name,
+            "number": record.number,
+            "came": b"".join([_RUN.pack(*run) for run in record.came]),
+            "went": b"".join([_RANGE.pack(first, last) for first, last in record.went]),
+        }
     if isinstance(record, Bound):
         return RECORD_BIND, {
             "exchange": record.exchange,
@@ -395,6 +415,24 @@ def _read_configuration(kind: int, fields: dict[str, Value]) -> Record:
         )
     if kind == RECORD_UNBIND:
         return Unbound(_text(fields, "exchange"), _text(fields, "queue"), _text(fields, "key"))
+    return _read_copying(kind, fields)
+
+
+def _read_copying(kind: int, fields: dict[str, Value]) -> Record:
+    if kind == RECORD_SOURCE:
+        lineage = fields["lineage"]
+        return SourceSet(
+            _text(fields, "name"),
+            _number(fields, "number"),
+            _text(fields, "url"),
+            lineage if isinstance(lineage, UUID) else None,
+        )
+    if kind == RECORD_COPIED:
+        came = [
+            (first, at, count) for first, at, count in _RUN.iter_unpack(_octets(fields, "came"))
+        ]
+        went = [(first, last) for first, last in _RANGE.iter_unpack(_octets(fields, "went"))]
+        return Copied(_text(fields, "name"), _number(fields, "number"), came, went)
     raise FramingError(f"replication link: unknown record kind {kind}")
 
 
@@ -409,6 +447,13 @@ def _number(fields: dict[str, Value], name: str) -> int:
     value = fields[name]
     if not isinstance(value, int):
         raise TypeError(f"{name} is no number")
+    return value
+
+
+def _octets(fields: dict[str, Value], name: str) -> bytes:
+    value = fields[name]
+    if not isinstance(value, bytes):
+        raise TypeError(f"{name} is not octets")
     return value
 
 

@@ -1,7 +1,7 @@
 """The ``habroker`` object: what ``qpid-ha`` reads, and the methods it calls.
 
 One object, ``org.apache.qpid.ha:habroker:ha-broker``, present when HA is on. Its state is the
-node's; the node implements ``HaOperations``.
+node's; the node implements ``HaOperations`` and ``QueueReplication``.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from tanist.core.message import Message
 from tanist.management.agent import ManagedObject
 from tanist.management.codec import decode_request, text_of
 from tanist.management.schema import HA_BROKER
-from tanist.types import BrokerError, Condition
+from tanist.types import BrokerError
 from tanist.wire.amqp010.values import Value
 
 PROMOTE: Final = "promote"
 FORCE: Final = "force"
 """Argument of promote, true or false; the original has none."""
-METHODS: Final = (PROMOTE, "setBrokersUrl", "setPublicUrl", "replicate")
+METHODS: Final = (PROMOTE, "setBrokersUrl", "setPublicUrl", "replicate", "unreplicate")
+"""The original's, and one of ours."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -64,14 +65,40 @@ class HaOperations:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
+class QueueReplication:
+    """Copies of single queues; implemented by the node."""
+
+    def details(self) -> dict[str, Value]:
+        """Further properties: ``replicas``, ``followers`` (docs/queue-replication.md)."""
+        raise NotImplementedError
+
+    def replicate(self, url: str, queue: str) -> None:
+        """Keep ``queue`` of this broker a copy of its namesake at ``url``.
+
+        Raises: BrokerError: no such queue here, a bad URL, a copy of another one already.
+        """
+        raise NotImplementedError
+
+    def unreplicate(self, queue: str) -> None:
+        """End that; the messages stay. Raises: BrokerError if ``queue`` is no copy."""
+        raise NotImplementedError
+
+
 class HaBroker(ManagedObject):
     """The managed object."""
 
     def __init__(
-        self, operations: HaOperations, system_id: UUID, replicate_default: str, created_ns: int
+        self,
+        operations: HaOperations,
+        replication: QueueReplication,
+        system_id: UUID,
+        replicate_default: str,
+        created_ns: int,
     ) -> None:
         super().__init__(HA_BROKER, "ha-broker", created_ns)
         self._operations = operations
+        self._replication = replication
         self._system_id = system_id
         self._replicate_default = replicate_default
 
@@ -87,10 +114,11 @@ class HaBroker(ManagedObject):
             "members": operations.ha_members(),
             "systemId": self._system_id,
             **operations.ha_details(),
+            **self._replication.details(),
         }
 
     def methods(self) -> tuple[str, ...]:
-        """promote, setBrokersUrl, setPublicUrl, replicate."""
+        """promote, setBrokersUrl, setPublicUrl, replicate, unreplicate."""
         return METHODS
 
     def invoke(self, method: str, arguments: dict[str, Value]) -> dict[str, Value]:
@@ -101,12 +129,12 @@ class HaBroker(ManagedObject):
             self._operations.ha_set_brokers_url(text_of(arguments.get("url")))
         elif method == "setPublicUrl":
             self._operations.ha_set_public_url(text_of(arguments.get("url")))
-        else:
-            raise BrokerError(
-                Condition.NOT_IMPLEMENTED,
-                "replicate: replication of single queues is not available in this version; "
-                "use a cluster with qpid.replicate=all on the queue",
+        elif method == "replicate":
+            self._replication.replicate(
+                text_of(arguments.get("broker")), text_of(arguments.get("queue"))
             )
+        else:
+            self._replication.unreplicate(text_of(arguments.get("queue")))
         return {}
 
 

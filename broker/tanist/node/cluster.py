@@ -426,7 +426,7 @@ class Cluster(HaOperations):
         self.links.close_all()
         # The owner of an epoch is this run of the process: a restart is another history.
         self.log.begin_epoch(epoch, UUID(bytes=self._config.boot_id))
-        self._broker.promote()
+        self._broker.promote(force)
         # What the expected backups may lack, our predecessor never confirmed: nor do we, yet.
         self._gate.opened_index = 0 if expected else self.log.index
         self.membership.begin(BrokerInfo(self._own, self.role.status), expected)

@@ -11,13 +11,16 @@ from typing import Final
 from uuid import UUID
 
 from tanist.core.message import Message
-from tanist.ha.standing import PeerStatus
+from tanist.ha.standing import SYSTEM_ID_PROPERTY, PeerStatus
 from tanist.ha.url import Url
 from tanist.node.config import NodeConfig
 from tanist.wire.amqp010.codec import encode_header, make
 from tanist.wire.amqp010.values import STR16_CODE, Array, Value
 
 FAILOVER_EXCHANGE: Final = "amq.failover"
+
+PRODUCT: Final = "qpid-tanist"
+"""What brokers of ours call themselves in connection.start."""
 
 
 class UuidSource:
@@ -37,15 +40,18 @@ class UuidSource:
 def server_properties(config: NodeConfig, standing: PeerStatus | None) -> dict[str, Value]:
     """The server-properties of connection.start.
 
-    A member of a cluster adds its ``standing``: others learn it before they log in.
+    A member of a cluster adds its ``standing``: others learn it before they log in. A broker whose
+    queues may be copied says who it is, so that none copies from itself.
     """
     properties: dict[str, Value] = {
-        "product": "qpid-tanist",
+        "product": PRODUCT,
         "version": config.version,
         "platform": "Python",
         "host": config.node_name,
         "qpid.federation_tag": config.federation_tag or str(config.system_id),
     }
+    if config.ha_queue_replication:
+        properties[SYSTEM_ID_PROPERTY] = config.system_id
     if standing is not None:
         properties.update(standing.to_properties())
     return properties

@@ -117,7 +117,6 @@ class Links:
         self._backup = backup
         self._outbox = outbox
         self._dials: dict[int, Dial] = {}
-        self._next_conn = -1
         self._link: Dial | None = None
         self._dial_at = float("inf")
         self.closed = False
@@ -250,8 +249,7 @@ class Links:
     def _connect(
         self, now: float, address: Address, purpose: Purpose, ends_pass: bool = False
     ) -> Dial:
-        conn = self._next_conn
-        self._next_conn -= 1
+        conn = self._outbox.next_conn()
         limit_s = self.handshake_s
         if purpose is not Purpose.LINK:
             limit_s = min(limit_s, CHECK_MAX_S)

@@ -33,7 +33,7 @@ from tanist.management.clients import ConnectionSource, SessionSource, Subscript
 from tanist.management.codec import Reply
 from tanist.management.events import describe
 from tanist.management.exchanges import BindingSource, ExchangeSource
-from tanist.management.ha_broker import HaBroker, promotion_asked
+from tanist.management.ha_broker import HaBroker, QueueReplication, promotion_asked
 from tanist.management.managed import WallClock
 from tanist.management.queues import QueueSource
 from tanist.management.schema import MEMBERS_UPDATE, SEVERITY_INFORM, ClassSchema
@@ -71,6 +71,7 @@ class Management:
         agent: Agent,
         clock: WallClock,
         clients: Clients,
+        replication: QueueReplication,
     ) -> None:
         self._config = config
         self._broker = broker
@@ -80,6 +81,7 @@ class Management:
         self._agent = agent
         self._clock = clock
         self._clients = clients
+        self._replication = replication
         self._memory = MemoryObject(clock)
         self._promotes: list[Message] = []
         self._long = LongAnswers(broker, outbox, self._reply)
@@ -109,7 +111,13 @@ class Management:
         agent.add_source(SubscriptionSource(self._clients, clock))
         if config.ha_cluster or config.ha_queue_replication:
             agent.register(
-                HaBroker(self._cluster, config.system_id, config.ha_replicate, clock.now_ns)
+                HaBroker(
+                    self._cluster,
+                    self._replication,
+                    config.system_id,
+                    config.ha_replicate,
+                    clock.now_ns,
+                )
             )
 
     def heap(self, figures: list[int]) -> None:

@@ -27,6 +27,7 @@ from tanist.node.admission import Admission, Kind, ServerConnection
 from tanist.node.clients import Clients
 from tanist.node.cluster import Cluster
 from tanist.node.config import NodeConfig
+from tanist.node.followers import Followers
 from tanist.node.gate import Gate
 from tanist.node.identity import UuidSource, failover_message, server_properties
 from tanist.node.inputs import (
@@ -44,6 +45,7 @@ from tanist.node.inputs import (
 from tanist.node.management import Management
 from tanist.node.outbox import Outbox
 from tanist.node.outputs import Arm, Close, Output, Send
+from tanist.node.replicas import Replicas
 from tanist.security.sasl import Authenticator, AuthenticatorConfig
 from tanist.sessions.amqp010.publishing import headers_of
 from tanist.sessions.amqp010.sessions import Sessions
@@ -90,6 +92,7 @@ class Node:
                 replicated_queues_max=config.replicated_queues_max,
                 failover_exchange=config.ha_cluster,
                 agent_name=self.agent.name,
+                followed=config.mgmt_enable and (config.ha_cluster or config.ha_queue_replication),
             ),
             uuids,
             headers_of,
@@ -102,6 +105,10 @@ class Node:
         self.cluster = Cluster(
             config, self.broker, self.gate, self._outbox, writer or RecordWriter()
         )
+        self._followers = Followers(config, self.broker, self.sessions, self._outbox)
+        self._replicas = Replicas(
+            config, self.broker, self.cluster, self._followers, self._outbox, uuids
+        )
         self._admission = Admission(config, self.cluster, self._authenticator, self._outbox)
         self._management = Management(
             config,
@@ -112,6 +119,7 @@ class Node:
             self.agent,
             clock,
             Clients(self._connections, self.sessions),
+            self._replicas,
         )
 
     def step(self, happened: Input) -> list[Output]:
@@ -135,10 +143,12 @@ class Node:
 
     def _take(self, happened: Input, now: float) -> None:
         if isinstance(happened, Received):
-            if happened.conn < 0:
-                self.cluster.link_received(happened.conn, happened.data, now)
-            else:
+            if happened.conn > 0:
                 self._received(happened, now)
+            elif self._replicas.owns(happened.conn):
+                self._replicas.link_received(happened.conn, happened.data, now)
+            else:
+                self.cluster.link_received(happened.conn, happened.data, now)
         elif isinstance(happened, Connected):
             self._connected(happened, now)
         elif isinstance(happened, Disconnected):
@@ -148,7 +158,10 @@ class Node:
             if conn is not None and conn.link is not None:
                 self.sessions.writable(conn.link, happened.writable)
         elif isinstance(happened, LinkUp):
-            self.cluster.link_up(happened.conn, now)
+            if self._replicas.owns(happened.conn):
+                self._replicas.link_up(happened.conn, now)
+            else:
+                self.cluster.link_up(happened.conn, now)
         elif isinstance(happened, Answered):
             self.cluster.answered(happened.request, happened.code, happened.text, now)
         elif isinstance(happened, Started):
@@ -206,12 +219,14 @@ class Node:
         self._forget(conn, now)
 
     def _disconnected(self, happened: Disconnected, now: float) -> None:
-        if happened.conn < 0:
+        if self._replicas.owns(happened.conn):
+            self._replicas.link_gone(happened.conn, now, happened.reason)
+        elif happened.conn < 0:
             self.cluster.link_gone(happened.conn, now, happened.reason)
-            return
-        conn = self._connections.get(happened.conn)
-        if conn is not None:
-            self._forget(conn, now)
+        else:
+            conn = self._connections.get(happened.conn)
+            if conn is not None:
+                self._forget(conn, now)
 
     def _forget(self, conn: ServerConnection, now: float) -> None:
         del self._connections[conn.number]
@@ -226,6 +241,9 @@ class Node:
         if now >= self._next_scan:
             self._scan(now)
         self.cluster.tick(now)
+        self._replicas.tick(now)
+        if self._followers.active:
+            self._followers.tick()
         if now >= self.broker.deadline:
             self.broker.tick()
         if now >= self._sweep_at and self.cluster.serves_clients:
@@ -259,27 +277,50 @@ class Node:
         if broker.notices:
             management.tell(now)
         again = self.sessions.dispatch() or bool(broker.notices)
-        if broker.journal:
-            records = broker.journal
-            broker.journal = []
-            self.cluster.replicate(records)
-        index = self.cluster.log.index
-        for held in self.sessions.take_touched() + management.take_touched():
-            held.seal(index)
-            if index <= self.gate.opened_index or self.cluster.primary is None:
-                held.open_gate(index)
-            else:
-                self.gate.hold(index, held)
+        self._record()
         self.cluster.settle()
+        if self._followers.active and self._followers.settle(self._confirmed_index()):
+            again = True
         if self.cluster.changed or management.settled() or self.sessions.unfinished:
             again = True
         if self._outbox.stopped:
             return
         self._write()
-        if again or not routine or self.cluster.deadline() < self._armed_at:
+        if again or not routine or self._link_deadline() < self._armed_at:
             self._arm(now, again)
 
+    def _record(self) -> None:
+        """Hand the step's records to the backups and to whoever copies from us; then seal."""
+        broker = self.broker
+        touched = self.sessions.take_touched() + self._management.take_touched()
+        if self._replicas.active:
+            touched = touched + self._replicas.take_touched()
+        records = broker.journal
+        if records:
+            broker.journal = []
+            if self._followers.active:
+                records = self._followers.take(records)
+            if records:
+                self.cluster.replicate(records)
+        index = self.cluster.log.index
+        pledge = self._followers.seal(index) if self._followers.active else None
+        confirmed = self._confirmed_index()
+        for held in touched:
+            if pledge is not None:
+                self._followers.hold(held, pledge)
+            held.seal(index)
+            if index <= confirmed:
+                held.open_gate(index)
+            else:
+                self.gate.hold(index, held)
+
+    def _confirmed_index(self) -> int:
+        """Records up to this one are safe; outside a cluster there is nothing to wait for."""
+        return self.cluster.log.index if self.cluster.primary is None else self.gate.opened_index
+
     def _write(self) -> None:
+        if self._replicas.active:
+            self._replicas.write()
         for conn in self._connections.values():
             if conn.connection.has_data():
                 self._outbox.put(Send(conn.number, conn.connection.data_to_send()))
@@ -287,13 +328,18 @@ class Node:
     def _arm(self, now: float, again: bool) -> None:
         at = now
         if not again:
-            at = min(self._next_scan, self.cluster.deadline(), self.broker.deadline)
+            at = min(self._next_scan, self._link_deadline(), self.broker.deadline)
             at = max(at, now)
         if at < self._armed_at:
             self._armed_at = at
             self._outbox.put(Arm(at))
 
     # -- small things -----------------------------------------------------------------------
+
+    def _link_deadline(self) -> float:
+        """When an outbound connection has something to do."""
+        at = self.cluster.deadline()
+        return min(at, self._replicas.deadline()) if self._replicas.active else at
 
     def _connection_settings(self) -> ConnectionSettings:
         return ConnectionSettings(

@@ -9,8 +9,14 @@ class Outbox:
     """Collects the outputs of one step. ``stopped`` once the node asked to be stopped."""
 
     def __init__(self) -> None:
+        self._last_conn = 0
         self._outputs: list[Output] = []
         self.stopped = False
+
+    def next_conn(self) -> int:
+        """A number for a connection that the node opens: negative, never used before."""
+        self._last_conn -= 1
+        return self._last_conn
 
     def put(self, output: Output) -> None:
         """Add an output."""

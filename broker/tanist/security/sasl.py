@@ -94,6 +94,8 @@ class Authenticator:
 
         The caller accepts, sends the challenge, or closes (0-10: code 320) with the text.
         """
+        if not mechanism and not self._config.auth:
+            mechanism = ANONYMOUS  # what links of the original say without ha-mechanism
         if mechanism not in self._mechanisms:
             return Outcome(text=UNSUPPORTED)
         if mechanism == ANONYMOUS:

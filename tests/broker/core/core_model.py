@@ -12,6 +12,7 @@ from tanist.core.message import NEVER, Message
 from tanist.core.notices import Actor
 from tanist.core.records import (
     Bound,
+    Copied,
     Dequeued,
     Entry,
     ExchangeDeclared,
@@ -20,6 +21,7 @@ from tanist.core.records import (
     QueueDeleted,
     QueueUsed,
     Record,
+    SourceSet,
     Unbound,
 )
 from tanist.core.subscription import Sink, Subscription
@@ -77,10 +79,11 @@ def make_broker(
     level: ReplicationLevel = ReplicationLevel.ALL,
     failover: Message | None = None,
     queue_limit_bytes: int = 104_857_600,
+    followed: bool = True,
 ) -> Broker:
     ids = uuids()
     broker = Broker(
-        BrokerConfig(ha, level, queue_limit_bytes, True, "agent:1"),
+        BrokerConfig(ha, level, queue_limit_bytes, True, "agent:1", followed=followed),
         lambda: next(ids),
         headers_of,
         lambda: failover,
@@ -184,6 +187,10 @@ def copy_record(record: Record, broker: Broker) -> Record:
         return QueueUsed(record.name, record.number)
     if isinstance(record, QueueDeleted):
         return QueueDeleted(record.name, record.number)
+    if isinstance(record, SourceSet):
+        return SourceSet(record.name, record.number, record.url, record.lineage)
+    if isinstance(record, Copied):
+        return Copied(record.name, record.number, list(record.came), list(record.went))
     if isinstance(record, ExchangeDeclared):
         return ExchangeDeclared(
             record.name,
@@ -254,6 +261,9 @@ def replicated_state(broker: Broker) -> dict[str, object]:
                 queue.auto_delete and queue.used,
                 (queue.last_position, queue.count, queue.bytes, queue.digest())
                 if queue.journaled
+                else None,
+                (queue.source.url, queue.source.lineage, queue.source.copies.runs())
+                if queue.source is not None
                 else None,
             )
             for number, queue in broker.queues_by_number.items()

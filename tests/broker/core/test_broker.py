@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tanist.core import broker as module
-from tanist.core.broker import Broker
+from tanist.core.broker import FOLLOWERS_MAX, FORCED_GAP, Broker
 from tanist.core.notices import (
     QueueDeclareNotice,
     QueueDeleteNotice,
@@ -21,11 +21,14 @@ from tests.broker.core.core_model import (
     bodies,
     consume,
     feed,
+    join,
     make_broker,
     publish,
     refused,
     replicate,
+    replicated_state,
 )
+from tests.broker.core.follow_model import WHO, follow
 
 
 def is_exclusive(broker: Broker, name: str = "q") -> bool:
@@ -484,3 +487,75 @@ def test_a_queue_that_is_claimed_in_time_is_not_deleted_under_its_owner() -> Non
     broker.now = 105.0
     broker.tick()
     assert "q" not in broker.queues
+
+
+# Followers.
+
+
+def test_who_may_follow() -> None:
+    broker = make_broker(ha=True)
+    queue = broker.declare_queue("q", actor(object()), exclusive=True)
+    follow(broker)
+    with refused(Condition.NOT_FOUND):
+        follow(broker, queue="nowhere")
+    with refused(Condition.RESOURCE_DELETED):
+        follow(broker, lineage=UUID(int=1234))
+    follow(broker, lineage=broker.lineage_of(queue))
+    for _ in range(FOLLOWERS_MAX - 2):
+        follow(broker)
+    with refused(Condition.RESOURCE_LIMIT_EXCEEDED):
+        follow(broker)
+    disabled = make_broker(followed=False)
+    disabled.declare_queue("q", actor())
+    with refused(Condition.NOT_ALLOWED):
+        follow(disabled)
+    backup = make_broker(ha=True, serving=False)
+    join(broker, backup)
+    with refused(Condition.NOT_ALLOWED):
+        follow(backup)
+
+
+def test_two_queues_do_not_copy_each_other() -> None:
+    broker = make_broker()
+    queue = broker.declare_queue("q", actor())
+    source = broker.set_source(queue, "amqp:tcp:other:1", None)
+    source.peer = WHO
+    with refused(Condition.NOT_ALLOWED):
+        follow(broker)
+    follow(broker, who=UUID(int=98))
+    broker.set_source(queue, "", None)
+    follow(broker)
+
+
+def test_a_lineage_outlives_a_failover_if_the_messages_do() -> None:
+    broker, backup = make_broker(ha=True), make_broker(ha=True, serving=False)
+    kept = broker.declare_queue("q", actor())
+    lost = broker.declare_queue("c", actor(), arguments={"qpid.replicate": "configuration"})
+    replicate(broker, backup)
+    backup.promote()
+    assert broker.lineage_of(kept) == backup.lineage_of(backup.queues["q"])
+    assert broker.lineage_of(lost) == broker.lineage_of(lost)
+    assert broker.lineage_of(lost) not in (backup.lineage_of(backup.queues["c"]), None)
+
+
+def test_a_lineage_is_not_that_of_a_namesake() -> None:
+    broker = make_broker()
+    before = broker.lineage_of(broker.declare_queue("q", actor()))
+    broker.delete_queue("q", actor())
+    assert broker.lineage_of(broker.declare_queue("q", actor())) != before
+
+
+def test_a_promotion_by_force_uses_no_position_again() -> None:
+    """Others may have had more messages than we; copies of the queue know them by position."""
+    broker, backup = make_broker(ha=True), make_broker(ha=True, serving=False)
+    broker.declare_queue("q", actor())
+    publish(broker, b"1")
+    replicate(broker, backup)
+    backup.promote(forced=True)
+    publish(backup, b"2")
+    positions = [entry.position for entry in backup.queues["q"].entries()]
+    assert positions == [1, 1 + FORCED_GAP + 1]
+    another = make_broker(ha=True, serving=False)
+    join(broker, another)
+    replicate(backup, another)
+    assert replicated_state(another) == replicated_state(backup)

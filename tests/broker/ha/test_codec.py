@@ -31,6 +31,7 @@ from tanist.ha.codec import RecordReader, RecordWriter, position_ranges
 from tanist.types import FramingError, ReplicationLevel
 from tanist.wire.amqp010.codec import encode_map
 from tanist.wire.amqp010.transfer import application_headers
+from tanist.wire.amqp010.values import Value
 
 ACTOR = Actor("admin@QPID", "host:1")
 ALL = 1 << 30
@@ -484,3 +485,47 @@ def test_a_dequeue_of_nothing_is_harmless() -> None:
     publish(primary, "q")
     records = [*drained(primary), Dequeued(queue, [])]
     assert replica_of(batch(records)).queues["q"].count == 1
+
+
+# -- copied queues ---------------------------------------------------------------------------
+
+
+def a_copied_queue() -> Broker:
+    primary = new_primary()
+    queue = primary.declare_queue("q", ACTOR)
+    primary.set_source(queue, "amqp:tcp:elsewhere:5672", None)
+    primary.set_source(queue, "amqp:tcp:elsewhere:5672", UUID(int=5))
+    for number in (3, 4, 9):
+        primary.copy_in(queue, number, Message(b"", b"%d" % number, "", "q"))
+    primary.note_copied(queue)
+    primary.copy_out(queue, 4, 0xFFFFFFFF)
+    primary.note_copied(queue)
+    return primary
+
+
+def test_what_is_copied_from_where_reaches_the_replica() -> None:
+    primary = a_copied_queue()
+    replica = replica_of(batch(drained(primary)))
+    source = replica.queues["q"].source
+    assert source is not None
+    assert (source.url, source.lineage) == ("amqp:tcp:elsewhere:5672", UUID(int=5))
+    assert source.copies.runs() == [(3, 1, 1)]
+    assert state(replica) == state(primary)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "q", "number": 1, "came": b"x" * 23, "went": b""},
+        {"name": "q", "number": 1, "came": b"", "went": b"x"},
+        {"name": "q", "number": 1, "came": "text", "went": b""},
+        {"name": "q", "number": 1, "came": b""},
+        {"name": "nowhere", "number": 1, "came": b"", "went": b""},
+    ],
+)
+def test_malformed_records_of_copies(fields: dict[str, Value]) -> None:
+    replica = replica_of(batch(drained(a_copied_queue())))
+    body = encode_map(fields)
+    data = struct.pack(">BI", codec.RECORD_COPIED, len(body)) + body
+    with pytest.raises(FramingError):
+        RecordReader().apply(replica, data, 0, 1)

@@ -380,7 +380,7 @@ def test_without_management_nobody_answers() -> None:
 def test_unknown_methods_are_answered_with_an_error() -> None:
     _, (host,) = running("a")
     assert "no method" in Admin(host).call("dance")
-    assert "not available in this version" in Admin(host).call("replicate", broker="b", queue="q")
+    assert "Queue not found: q" in Admin(host).call("replicate", broker="b", queue="q")
 
 
 def test_an_answer_that_cannot_be_delivered_is_dropped_and_noted() -> None:

@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import Final
 
 from tanist.core.broker import Broker
+from tanist.core.follower import Follower
 from tanist.core.records import Entry
 from tanist.core.subscription import Subscription
+from tanist.sessions.amqp010 import feed
 from tanist.sessions.amqp010.consumer import (
     ACCEPT_EXPLICIT,
     ACCEPT_NONE,
@@ -44,7 +46,8 @@ FLOW_WINDOW: Final = 1
 def subscribe(broker: Broker, state: SessionState, command: Command) -> int:
     """message.subscribe: begins in window mode, as in the original, without credit.
 
-    Raises: BrokerError: 404, 405, 506, 530 destination in use, 531, 542.
+    One that asks for replication is another matter (``feed``).
+    Raises: BrokerError: 404, 405, 408, 506, 530 destination in use, 531, 542.
     """
     struct = command.struct
     destination = struct.text("destination")
@@ -63,13 +66,18 @@ def subscribe(broker: Broker, state: SessionState, command: Command) -> int:
             Condition.RESOURCE_LIMIT_EXCEEDED,
             f"session {state.name} has {SUBSCRIPTIONS_MAX} subscriptions, cancel some",
         )
+    arguments = struct.map("arguments")
+    if feed.is_replicating(arguments):
+        follower = feed.subscribe(broker, state, struct, accept_mode, acquire_mode)
+        state.subscriptions[destination] = follower
+        return AT_ONCE
     subscription = broker.subscribe(
         struct.text("queue"),
         destination,
         Consumer(broker, state, destination, accept_mode, acquire_mode),
         acquire_mode == PRE_ACQUIRED,
         struct.flag("exclusive"),
-        struct.map("arguments"),
+        arguments,
         state.actor,
     )
     state.subscriptions[destination] = subscription
@@ -105,9 +113,14 @@ def flow(broker: Broker, state: SessionState, command: Command) -> int:
 def flush(broker: Broker, state: SessionState, command: Command) -> int:
     """message.flush: all that is available goes out before the completion.
 
-    That may take several steps when it is much. Raises: BrokerError: 404, 506 too many at once.
+    That may take several steps when it is much. Raises: BrokerError: 404, 506 too many at once,
+    540 for a replicating subscription.
     """
     subscription = _subscription(state, command)
+    if isinstance(subscription, Follower):
+        raise BrokerError(
+            Condition.NOT_IMPLEMENTED, "message.flush is not for replicating subscriptions"
+        )
     sink = subscription.sink
     assert isinstance(sink, Consumer)
     if broker.flush(subscription):
@@ -130,7 +143,12 @@ def stop(broker: Broker, state: SessionState, command: Command) -> int:
 
 
 def accept(broker: Broker, state: SessionState, command: Command) -> int:
-    """message.accept: the messages are consumed, in a transaction at its commit."""
+    """message.accept: the messages are consumed, in a transaction at its commit.
+
+    A copy that accepts consumes nothing: it says that it has the messages.
+    """
+    if state.copying:
+        _accept_copies(broker, state, command)
     ids = select(state.unacked, command.struct.ranges("transfers"))
     transaction = state.transaction
     if transaction is not None:
@@ -141,6 +159,15 @@ def accept(broker: Broker, state: SessionState, command: Command) -> int:
     if entries:
         broker.dequeue(entries)
     return AT_ONCE
+
+
+def _accept_copies(broker: Broker, state: SessionState, command: Command) -> None:
+    copying = state.copying
+    for command_id in select(copying, command.struct.ranges("transfers")):
+        delivery = copying.pop(command_id)
+        follower = delivery.subscription
+        if isinstance(follower, Follower):
+            follower.accepted(delivery.entry.position, broker.now)
 
 
 def release(broker: Broker, state: SessionState, command: Command) -> int:

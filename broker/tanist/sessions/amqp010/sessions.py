@@ -5,6 +5,7 @@ How the node drives it, per step::
     sessions.begin_step()                      # before the input
     sessions.on_event(link, event)             # Attached, Transfer, Command, Completed, Detached
     sessions.dispatch()                        # once, in place of Broker.dispatch
+    sessions.feed()                            # when the journal was read, if queues are followed
     for held in sessions.take_touched(): ...   # seal and hold (sessions.held)
     # then Connection.data_to_send of every connection: completions go out after deliveries
 
@@ -149,6 +150,12 @@ class Sessions:
         more = self.broker.dispatch()
         if work.settling:
             settle_deliveries(self.broker, work)
+        return more or len(work.starved) > 0
+
+    def feed(self) -> bool:
+        """Send copies of queues what they may have. True: there is more, step again soon."""
+        work = self._work
+        more = self.broker.following.feed(self.broker.now)
         return more or len(work.starved) > 0
 
     def take_touched(self) -> list[Held]:
@@ -303,6 +310,7 @@ class Sessions:
             if delivery.entry.holder is delivery.subscription
         ]
         state.unacked.clear()
+        state.copying.clear()
         state.windowed.clear()
         state.browsed.clear()
         if entries:

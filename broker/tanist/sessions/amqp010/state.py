@@ -4,6 +4,7 @@
 
 * ``unacked``: command id of our transfer -> ``Delivery``, until the client accepts, releases or
   rejects it. Deliveries to browsers are here too, because ``message.acquire`` may name them;
+* ``copying``: the same for replicating subscriptions, until the copy has accepted it (``feed``);
 * ``windowed``: command id -> ``Delivery`` of window-mode consumers, until the client *completes*
   the transfer, which is what gives window credit back (accepting does not);
 * ``holding``: ids of the client's commands whose completion waits for the gate;
@@ -20,6 +21,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from tanist.core.follower import Pledge
 from tanist.core.message import Message
 from tanist.core.notices import Actor
 from tanist.core.records import Entry
@@ -129,6 +131,7 @@ class SessionState(Held):
         "alive",
         "behind_flush",
         "browsed",
+        "copying",
         "created_at",
         "delivered",
         "failure",
@@ -157,6 +160,7 @@ class SessionState(Held):
         self.alive = True
         self.subscriptions: dict[str, Subscription] = {}
         self.unacked: dict[int, Delivery] = {}
+        self.copying: dict[int, Delivery] = {}
         self.windowed: dict[int, Delivery] = {}
         self.browsed: deque[int] = deque()
         self.settled_on_delivery: list[Entry] = []
@@ -224,6 +228,14 @@ class SessionState(Held):
                 Condition.RESOURCE_LIMIT_EXCEEDED, "too many long answers at once: ask for fewer"
             )
         self.session.send(make("execution.result", command_id=command_id, value=value))
+
+    def pledge(self, pledge: Pledge) -> None:
+        """What the step held waits for copies, too."""
+        self.holding.pledge = pledge
+
+    def kept(self) -> None:
+        """A pledge was kept."""
+        self.open_gate(self.holding.opened)
 
     def seal(self, index: int) -> None:
         """What the step held waits for record ``index``."""

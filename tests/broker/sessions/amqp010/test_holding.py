@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tanist.core.follower import Pledge
 from tanist.sessions.amqp010.holding import Holding
 
 
@@ -85,3 +86,40 @@ def test_each_id_comes_out_once_at_its_index(steps: list[list[int]]) -> None:
         runs, _ = opened(holding, index)
         assert {i for first, last in runs for i in range(first, last + 1)} == ids_of_step
     assert not holding.busy
+
+
+def test_a_pledge_keeps_back_what_it_seals_and_what_comes_later() -> None:
+    holding = Holding()
+    pledge = Pledge()
+    pledge.owed = 2
+    holding.add(1)
+    holding.pledge = pledge
+    holding.seal(5)
+    holding.add(2)
+    holding.seal(6)
+    assert holding.pledge is None
+    assert opened(holding, 6) == ([], [])
+    assert holding.opened == 6
+    pledge.owed = 0
+    assert opened(holding, holding.opened) == ([(1, 2)], [])
+    assert not holding.busy
+
+
+def test_a_pledge_that_is_kept_does_not_replace_the_gate() -> None:
+    holding = Holding()
+    holding.add(1)
+    holding.pledge = Pledge()
+    holding.seal(5)
+    assert opened(holding, holding.opened) == ([], [])
+    assert opened(holding, 5) == ([(1, 1)], [])
+
+
+def test_a_pledge_for_nothing_is_forgotten() -> None:
+    holding = Holding()
+    pledge = Pledge()
+    pledge.owed = 1
+    holding.pledge = pledge
+    holding.seal(1)
+    holding.add(1)
+    holding.seal(1)
+    assert opened(holding, 1) == ([(1, 1)], [])
