@@ -372,7 +372,7 @@ class State:
         for queue in queues:
             self._describe_queue(queue, records)
         for queue in queues:
-            if queue.last_position:
+            if queue.journaled and queue.last_position:
                 records.append(Dequeued(queue, [queue.last_position]))
         return records
 

@@ -315,6 +315,16 @@ def test_an_old_message_is_no_newer_than_the_queue() -> None:
         fill(primary, replica)
 
 
+def test_a_queue_whose_messages_are_not_replicated_has_no_numbering() -> None:
+    primary, early, late = (make_broker(ha=True, serving=n == 0) for n in range(3))
+    primary.declare_queue("q", actor(), arguments={"qpid.replicate": "configuration"})
+    replicate(primary, early)
+    publish(primary, b"1")
+    assert primary.journal == []
+    feed(late, primary.configuration())
+    assert early.queues["q"].last_position == late.queues["q"].last_position == 0
+
+
 def test_configuration_says_where_the_numbering_stands() -> None:
     primary = make_broker(ha=True)
     primary.declare_queue("q", actor())
