@@ -1,4 +1,4 @@
-"""Whole stories of copied queues: failovers on either side, cuts at every point, ends and limits."""
+"""Whole stories of copied queues: failovers on either side, cuts anywhere, ends and limits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tanist.core.notices import Actor
 from tanist.node.replicas import REPLICAS_MAX
+from tanist.wire.amqp010.codec import make
 from tests.broker.node.copying import (
     Subscriber,
     ask,
@@ -179,6 +180,22 @@ def test_it_ends_with_the_local_queue() -> None:
     session.do("queue.declare", queue="q")
     network.advance(5.0)
     assert copy.bodies("q") == []
+
+
+def test_messages_that_come_for_a_deleted_queue_are_not_recorded() -> None:
+    """They are under way when it is deleted; the backups know it no more."""
+    network, _, members, producer = copying_cluster()
+    session = Guest(members[0]).session()
+    producer.publish("q", b"1", pump=False)
+    session.session.send(make("queue.delete", queue="q"))
+    session.client.flush()  # type: ignore[attr-defined]
+    producer.client.flush()  # type: ignore[attr-defined]
+    network.run()
+    network.advance(1.0)
+    assert [host.status for host in members] == ["active", "ready", "ready"]
+    index = members[0].node.cluster.log.index
+    assert [host.node.cluster.log.index for host in members] == [index] * 3
+    assert not [text for host in members for level, _, text in host.lines if level == "error"]
 
 
 def test_it_can_be_ended_and_begun_again_where_it_was() -> None:
