@@ -9,6 +9,7 @@ import pytest
 
 from tanist.cli.qmf_client import ClientOptions, QmfClient, QmfError, object_values
 from tanist.core.message import Message
+from tanist.core.notices import Actor
 from tanist.ha.url import Url, parse_url
 from tanist.management.answers import OBJECTS_PER_MESSAGE
 from tanist.management.managed import ManagedObject
@@ -39,6 +40,16 @@ def test_a_query(broker: LoopbackBroker) -> None:
         assert qmf.query("nothing") == []
         (again,) = qmf.query("habroker")
         assert object_values(again) == object_values(found)
+
+
+def test_has_queue(broker: LoopbackBroker) -> None:
+    broker.node.broker.declare_queue("mine", Actor("", ""))
+    with client(broker.address) as qmf:
+        assert qmf.has_queue("mine")
+        assert not qmf.has_queue("yours")
+        assert not qmf.has_queue("")
+        assert not qmf.has_queue("long" * 100)
+        assert len(qmf.query("habroker")) == 1, "the session is as good as new"
 
 
 def test_a_long_answer_comes_in_parts(broker: LoopbackBroker) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tanist.cli import qpid_ha
 from tanist.cli.ha_report import DETAILS
 from tanist.cli.qmf_client import QmfClient, QmfError
+from tanist.core.notices import Actor
 from tanist.ha.log import NO_OWNER, Epoch
 from tanist.ha.roles import Status
 from tanist.management.agent import ManagedObject
@@ -158,6 +159,8 @@ def test_query_as_json(broker: LoopbackBroker, run) -> None:
         "members": [
             {"system-id": ID, "protocol": "", "host-name": "", "port": 0, "status": 0},
         ],
+        "replicas": [],
+        "followers": [],
     }
 
 
@@ -294,10 +297,42 @@ def test_ping(broker: LoopbackBroker, run) -> None:
     assert "within 0.2 seconds" in err
 
 
-def test_replicate_is_passed_on(broker: LoopbackBroker, run) -> None:
-    status, _, err = run("replicate", "remote:5672", "q", "-b", broker.address)
+@pytest.fixture(name="copying")
+def a_broker_that_copies() -> Iterator[LoopbackBroker]:
+    with LoopbackBroker(ha_cluster=False, ha_queue_replication=True) as running:
+        for name in ("q", "twin", "127.0.0.1:9999"):
+            running.node.broker.declare_queue(name, Actor("", ""))
+        yield running
+
+
+@pytest.mark.parametrize("words", [("remote:5672", "q"), ("q", "remote:5672")])
+def test_replicate_finds_out_which_is_the_queue(
+    copying: LoopbackBroker, run, words: tuple[str, str]
+) -> None:
+    at = ("-b", copying.address)
+    assert run("replicate", *words, *at) == (0, "", "")
+    (row,) = json.loads(run("query", "--json", *at)[1])["replicas"]
+    assert row["queue"] == "q"
+    assert row["source"] == "amqp:tcp:remote:5672"
+    assert row["state"] == "connecting"
+    assert run("unreplicate", "q", *at) == (0, "", "")
+    assert json.loads(run("query", "--json", *at)[1])["replicas"] == []
+    assert run("unreplicate", "q", *at) == (
+        1,
+        "",
+        "qpid-ha: Queue q is not copied from anywhere\n",
+    )
+
+
+def test_replicate_says_when_it_cannot_know(copying: LoopbackBroker, run) -> None:
+    at = ("-b", copying.address)
+    status, _, err = run("replicate", "twin", "q", *at)
+    assert status == 0
+    assert "of twin and q, both are queues of this broker: taking q as the queue" in err
+    status, _, err = run("replicate", "remote:5672", "nowhere", *at)
     assert status == 1
-    assert "not available in this version" in err
+    assert "neither is a queue of this broker" in err
+    assert "Queue not found: nowhere. Create it here first" in err
 
 
 class Original(ManagedObject):
@@ -338,6 +373,7 @@ def test_a_method_that_works_is_silent(run) -> None:
     asked: list[tuple[str, dict[str, Value]]] = []
     with LoopbackBroker(ha_cluster=False) as broker:
         broker.node.agent.register(Willing(HA_BROKER, "ha-broker", 0))
+        broker.node.broker.declare_queue("q", Actor("", ""))
         assert run("replicate", "remote:1", "q", "-b", broker.address) == (0, "", "")
     assert asked == [("replicate", {"broker": "remote:1", "queue": "q"})]
 
@@ -357,7 +393,7 @@ def test_without_ha(run) -> None:
 def test_help(run, words: tuple[str, ...]) -> None:
     status, out, _ = run(*words)
     assert status == 0
-    for word in ("status", "query", "promote", "ping", "replicate REMOTE-BROKER QUEUE"):
+    for word in ("status", "query", "promote", "ping", "replicate QUEUE REMOTE-BROKER"):
         assert word in out
 
 
@@ -368,6 +404,7 @@ def test_help(run, words: tuple[str, ...]) -> None:
         ("dance",),
         ("status", "extra"),
         ("replicate", "only-one"),
+        ("unreplicate", "one", "too-many"),
         ("status", "--wrong"),
         ("status", "--timeout", "soon"),
     ],

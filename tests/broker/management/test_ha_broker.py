@@ -6,8 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tanist.management.ha_broker import METHODS, HaBroker, HaOperations
-from tanist.types import BrokerError
+from tanist.management.ha_broker import METHODS, HaBroker, HaOperations, QueueReplication
 from tanist.wire.amqp010.values import Value
 
 
@@ -42,8 +41,24 @@ class Operations(HaOperations):
         self.calls.append(("public", url))
 
 
+class Replication(QueueReplication):
+    """Records what was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, ...]] = []
+
+    def details(self) -> dict[str, Value]:
+        return {"replicas": [{"queue": "q"}], "followers": []}
+
+    def replicate(self, url: str, queue: str) -> None:
+        self.calls.append(("replicate", url, queue))
+
+    def unreplicate(self, queue: str) -> None:
+        self.calls.append(("unreplicate", queue))
+
+
 def test_all_properties_are_there() -> None:
-    ha_broker = HaBroker(Operations(), UUID(int=3), "all", 77)
+    ha_broker = HaBroker(Operations(), Replication(), UUID(int=3), "all", 77)
     assert ha_broker.name == "org.apache.qpid.ha:habroker:ha-broker"
     assert ha_broker.created_ns == 77
     assert ha_broker.values() == {
@@ -55,12 +70,15 @@ def test_all_properties_are_there() -> None:
         "members": ["member"],
         "systemId": UUID(int=3),
         "epoch": 7,
+        "replicas": [{"queue": "q"}],
+        "followers": [],
     }
 
 
 def test_methods_reach_the_node() -> None:
     operations = Operations()
-    ha_broker = HaBroker(operations, UUID(int=3), "all", 0)
+    replication = Replication()
+    ha_broker = HaBroker(operations, replication, UUID(int=3), "all", 0)
     assert ha_broker.methods() == METHODS
     assert ha_broker.invoke("promote", {}) == {}
     assert ha_broker.invoke("setBrokersUrl", {"url": b"x"}) == {}
@@ -70,11 +88,10 @@ def test_methods_reach_the_node() -> None:
     ha_broker.invoke("promote", {"force": 1})
     assert operations.calls[3:] == [("promote", "by force"), ("promote", "")]
 
-
-def test_replicating_a_single_queue_says_that_it_cannot() -> None:
-    ha_broker = HaBroker(Operations(), UUID(int=3), "all", 0)
-    with pytest.raises(BrokerError, match="not available in this version"):
-        ha_broker.invoke("replicate", {"broker": "b", "queue": "q"})
+    ha_broker.invoke("replicate", {"broker": "b", "queue": b"q"})
+    ha_broker.invoke("unreplicate", {"queue": "q"})
+    ha_broker.invoke("unreplicate", {})
+    assert replication.calls == [("replicate", "b", "q"), ("unreplicate", "q"), ("unreplicate", "")]
 
 
 @pytest.mark.parametrize(
@@ -93,3 +110,16 @@ def test_replicating_a_single_queue_says_that_it_cannot() -> None:
 def test_the_base_class_does_nothing(call) -> None:
     with pytest.raises(NotImplementedError):
         call(HaOperations())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda r: r.details(),
+        lambda r: r.replicate("", ""),
+        lambda r: r.unreplicate(""),
+    ],
+)
+def test_nor_does_the_other(call) -> None:
+    with pytest.raises(NotImplementedError):
+        call(QueueReplication())

@@ -16,6 +16,7 @@ from tanist.ha.url import parse_url
 from tanist.node.config import NodeConfig
 from tanist.node.identity import (
     FAILOVER_EXCHANGE,
+    PRODUCT,
     UuidSource,
     failover_message,
     server_properties,
@@ -52,6 +53,13 @@ def test_a_broker_without_a_cluster_does_not() -> None:
     properties = server_properties(config(federation_tag="here"), None)
     assert SYSTEM_ID_PROPERTY not in properties
     assert properties["qpid.federation_tag"] == "here"
+
+
+def test_a_broker_whose_queues_may_be_copied_says_who_it_is() -> None:
+    properties = server_properties(config(ha_queue_replication=True), None)
+    assert properties[SYSTEM_ID_PROPERTY] == SYSTEM_ID
+    assert properties["product"] == PRODUCT
+    assert PeerStatus.from_properties(properties) is None, "but it is no member of a cluster"
 
 
 def test_the_failover_message_is_an_array_of_one_address_an_element() -> None:

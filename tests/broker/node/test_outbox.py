@@ -17,6 +17,11 @@ def test_outputs_are_taken_once_and_in_order() -> None:
     assert outbox.take() == []
 
 
+def test_connections_are_numbered_downwards() -> None:
+    outbox = Outbox()
+    assert [outbox.next_conn() for _ in range(3)] == [-1, -2, -3]
+
+
 def test_a_node_stops_once_with_the_first_reason() -> None:
     outbox = Outbox()
     assert not outbox.stopped

@@ -41,9 +41,15 @@ def test_anonymous_can_be_allowed_beside_passwords():
     assert both.start("PLAIN", b"\0a\0b").user == "a@R"
 
 
-@pytest.mark.parametrize("mechanism", ["", "plain", "EXTERNAL", "PLAIN ", "SCRAM-SHA-256"])
+@pytest.mark.parametrize("mechanism", ["plain", "EXTERNAL", "PLAIN ", "SCRAM-SHA-256"])
 def test_other_mechanisms_are_unsupported(mechanism):
     assert OPEN.start(mechanism, b"\0a\0b").text == UNSUPPORTED
+
+
+def test_no_mechanism_at_all_is_what_links_of_the_original_say():
+    """Without ha-mechanism, and with two zeros as response; it needs no authentication."""
+    assert OPEN.start("", b"\0\0").user == "anonymous@QPID"
+    assert STRICT.start("", b"\0\0").text == UNSUPPORTED
 
 
 @pytest.mark.parametrize("authenticator", [OPEN, STRICT])
