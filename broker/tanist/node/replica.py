@@ -265,9 +265,14 @@ class Replica:
     def _failed(self, event: Exception_, now: float) -> None:
         """The source raised an error on our session."""
         text = event.struct.text("description")
-        if event.struct.number("error_code") not in GONE_CODES:
+        code = event.struct.number("error_code")
+        if code not in GONE_CODES:
             self._refuse(now, text)
-        elif self._fresh and self.inflow.source.lineage is not None:
+        elif (
+            code == Condition.RESOURCE_DELETED.code
+            and self._fresh
+            and self.inflow.source.lineage is not None
+        ):
             # Another queue of that name was copied here before. This time it is this one.
             self._fresh = False
             self._broker.set_source(self.queue, self.url.canonical(), None)

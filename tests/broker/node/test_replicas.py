@@ -93,8 +93,9 @@ def test_several_queues_from_several_brokers() -> None:
     assert [row["state"] for row in seen(copy, "replicas")].count("in-sync") == 2
 
 
-def test_a_large_queue_with_a_small_window() -> None:
-    network, source, copy = source_and_copy(300, ha_flow_messages=3)
+@pytest.mark.parametrize("window", [1, 3])
+def test_a_large_queue_with_a_small_window(window: int) -> None:
+    network, source, copy = source_and_copy(300, ha_flow_messages=window)
     assert copy.bodies("q") == source.bodies("q")
     network.run()
     assert len(copy.bodies("q")) == 300
