@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tanist.ha.queue_link import encode_id, event_header
+from tanist.ha.queue_link import encode_id, encode_ids, event_header
 from tanist.node.inputs import Disconnected, LinkUp, Received
 from tanist.node.outputs import Connect
 from tanist.node.replica import REFUSED_RETRY_S
@@ -370,3 +372,27 @@ def test_promotion_is_not_needed_by_a_standalone_broker() -> None:
     _, _, copy = source_and_copy(1)
     assert promote(copy) == ""
     assert copy.bodies("q") == [b"0"]
+
+
+EVENTS = st.tuples(
+    st.sampled_from(["q", "qpid.ha-id", "qpid.ha-de", "qpid.ha-queue", "qpid.ha-other", ""]),
+    st.one_of(
+        st.binary(max_size=30),
+        st.integers(0, 9).map(encode_id),
+        st.integers(0, 9).map(lambda first: encode_ids([(first, 9)])),
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(EVENTS, max_size=30))
+def test_whatever_a_source_says_the_broker_serves_on(events: list[tuple[str, bytes]]) -> None:
+    lone = Lone(ha_cluster=False, ha_queue_replication=True)
+    answerer = linked(lone)
+    for key, body in events:
+        say(answerer, event_header(key), body)
+    assert lone.host.alive
+    assert lone.host.stop_reasons == []
+    client = queue_on(lone.host, "other")
+    assert client.publish("other", b"x") in client.completed
+    assert len(lines(lone.host, "error")) <= 1
