@@ -174,11 +174,14 @@ def test_a_queue_is_replicated(pair: tuple[BrokerProcess, BrokerProcess], ours: 
     assert len(bodies(copy)) == 2050
 
 
-def test_qpid_config_starts_a_replica(pair: tuple[BrokerProcess, BrokerProcess]) -> None:
+@pytest.mark.parametrize("ours", [True, False], ids=["our tool", "genuine tool"])
+def test_qpid_config_starts_a_replica(
+    pair: tuple[BrokerProcess, BrokerProcess], ours: bool
+) -> None:
     source, copy = pair
     declare(source)
     publish(source, 0, 10)
-    tool = our_tool("qpid_config")
+    tool = our_tool("qpid_config") if ours else genuine_or_skip("qpid-config")
     words = ("add", "queue", "q", "--start-replica", source.address, "-b", copy.address)
     assert tool(*words)[0] == 0, tool.errors
     in_sync(copy)
