@@ -10,7 +10,7 @@ subclasses; all of them must be ready to lose it at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tanist.management.schema import HA_BROKER
@@ -67,6 +67,13 @@ class Site:
     nodes: list[SimNode]
     events: list[HistoryEvent]
     calm: bool = False
+    startled: list[Callable[[], None]] = field(default_factory=list)
+    """Called just before something breaks, so that much is under way then."""
+
+    def startle(self) -> None:
+        """Something is about to break."""
+        for act in self.startled:
+            act()
 
     def record(self, event: HistoryEvent) -> None:
         """Something happened."""
@@ -99,6 +106,8 @@ class SimClient:
         self._pipe: Pipe | None = None
         self._connection: Connection | None = None
         self._armed_at = float("inf")
+        if plan.startle:
+            site.startled.append(self._startle)
         self._dial()
 
     # -- for subclasses ---------------------------------------------------------------------
@@ -112,6 +121,9 @@ class SimClient:
 
     def on_lost(self) -> None:
         """The session is gone; ``self.session`` is None."""
+
+    def on_startled(self) -> None:
+        """Something is about to break, and ``self.session`` is there."""
 
     def on_refused(self, code: int, text: str) -> None:
         """The broker ended the session because of what we asked."""
@@ -129,6 +141,11 @@ class SimClient:
                 self.flush()
 
         self.world.after(delay_s, act)
+
+    def _startle(self) -> None:
+        if self.session is not None and self.running:
+            self.on_startled()
+            self.flush()
 
     # -- going ------------------------------------------------------------------------------
 

@@ -179,6 +179,11 @@ class Configurator(SimClient):
         """Look at what was confirmed, then go on with the step that was not."""
         self._look(session)
 
+    def on_startled(self) -> None:
+        """Send the next step now."""
+        if not self._looks:
+            self._send()
+
     def on_lost(self) -> None:
         """Nobody knows whether the step under way was carried out."""
         self._waiting = -1

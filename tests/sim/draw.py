@@ -149,13 +149,14 @@ def _manners(random: Random) -> dict[str, object]:
         "heartbeat_s": random.choice((1, 1, 2, 0)),
         "force": random.random() < 0.6,
         "retry_s": random.choice((0.01, 0.1)),
+        "startle": random.random() < 0.6,
     }
 
 
 def _producer(random: Random, kind: Kind, end_s: float) -> ClientPlan:
     """Its bursts are spread over the time in which things break."""
     window = random.choice((1, 5, 50))
-    count = random.randrange(5, 15) if kind.padding else random.randrange(10, 100)
+    count = random.randrange(5, 15) if kind.padding else random.randrange(20, 200)
     return ClientPlan(
         **_manners(random),  # type: ignore[arg-type]
         count=count,

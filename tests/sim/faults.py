@@ -267,6 +267,8 @@ class Faults:
         nodes: list[SimNode],
         manager: ResourceManager,
         faults: list[Fault],
+        startle: Callable[[], None],
+        lead_s: float,
     ) -> None:
         self.struck = 0
         """How many found somebody to strike."""
@@ -275,8 +277,17 @@ class Faults:
         self._nodes = nodes
         self._manager = manager
         self._healed = False
+        self._startle = startle
+        self._lead_s = lead_s
         for fault in faults:
-            world.at(fault.at_s, partial(self._strike, fault))
+            world.at(fault.at_s, partial(self._announce, fault))
+
+    def _announce(self, fault: Fault) -> None:
+        """Clients are startled, then it strikes: in the middle of what they have just begun."""
+        if not self._healed:
+            self._startle()
+            lead_s = Random(fault.choice).uniform(0.0, self._lead_s)
+            self._world.after(lead_s, partial(self._strike, fault))
 
     def _strike(self, fault: Fault) -> None:
         if self._healed:

@@ -73,6 +73,8 @@ class ClientPlan:
     heartbeat_s: int = 1
     force: bool = True
     retry_s: float = 0.05
+    startle: bool = False
+    """It does what it has to do just before something breaks, not in its own time."""
     count: int = 0
     """Producers: messages in all. Scripts: commands in all."""
     window: int = 10

@@ -19,6 +19,9 @@ from tests.sim.clients import ID_MASK, SimClient, Site
 from tests.sim.history import Confirmed, Sent
 from tests.sim.plan import ClientPlan
 
+STARTLED_MAX = 5
+"""A startled producer sends so many messages at most: more trouble may come."""
+
 SYNC_EVERY = 7
 """A producer asks for completion of so many messages at once; the broker must not need it."""
 
@@ -108,6 +111,10 @@ class Producer(SimClient):
                 self._fill(self.plan.window)
             if self.done:
                 self.leave()
+
+    def on_startled(self) -> None:
+        """A few more."""
+        self._fill(self.dice.randrange(1, STARTLED_MAX + 1))
 
     def _more(self) -> None:
         """A burst, and another one after the pause."""

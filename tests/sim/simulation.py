@@ -37,6 +37,8 @@ SETTLE_S = 30.0
 """Virtual seconds after the last fault until every broker must be well again."""
 WORK_S = 120.0
 """Virtual seconds for the clients to finish their work after that."""
+ROUND_TRIPS = 4
+"""A fault strikes so many delays of the network after clients were startled, or sooner."""
 DRAIN_S = 60.0
 """Virtual seconds for each step of the end: leaving, draining, being identical."""
 
@@ -82,7 +84,15 @@ class Simulation:
         for node in self.nodes:
             node.start()
         self.works = [Work(self.site, work) for work in plan.works]
-        self.faults = Faults(self.world, self.network, self.nodes, self.manager, plan.faults)
+        self.faults = Faults(
+            self.world,
+            self.network,
+            self.nodes,
+            self.manager,
+            plan.faults,
+            self.site.startle,
+            ROUND_TRIPS * plan.network.delay_max_s,
+        )
 
     def _promote(self, node: SimNode, answered: Callable[[str], None]) -> Callable[[], None]:
         self._promoters += 1

@@ -64,6 +64,13 @@ class Mover(SimClient):
         if self.finishing:
             self.leave()
 
+    def on_startled(self) -> None:
+        """End the transaction under way now, or begin one and end it."""
+        if not self._name:
+            self._transact()
+        if self._name and self._ending < 0:
+            self._end()
+
     def on_event(self, event: Event) -> None:
         """A message to take, or the end of a transaction."""
         if isinstance(event, Transfer):
@@ -112,7 +119,7 @@ class Mover(SimClient):
 
     def _end(self) -> None:
         session = self.session
-        if session is None:
+        if session is None or not self._name or self._ending >= 0:
             return
         if self._commits:
             self._ending = session.send(make("tx.commit"), sync=True)
