@@ -85,7 +85,6 @@ class SimNode:
         self.frozen = False
         self.powered = True
         self.starts = 0
-        self.stop_reason = ""
         self.watchers: list[Watcher] = []
         self.last_standing: probe.Standing | None = None
         """Where the run before this one stood when it ended."""
@@ -135,7 +134,6 @@ class SimNode:
         self.starts += 1
         self.node = self._new_node()
         self.alive = True
-        self.stop_reason = ""
         self._latest = self.clock.local(self.world.now)
         self.world.note(f"{self.name} start")
         if not powered:
@@ -264,7 +262,6 @@ class SimNode:
             if output.level not in ("trace", "debug"):
                 self.world.note(f"{self.name} [{output.category}] {output.level} {output.text}")
         elif isinstance(output, Stop):
-            self.stop_reason = output.reason
             self.world.counts["stopped itself"] += 1
             self._end(f"stops: {output.reason}", self.network.close)
             self.world.after(RESTART_S, self.start)

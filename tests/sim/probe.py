@@ -107,17 +107,6 @@ def depth(node: Node, queue: str) -> int | None:
     return None if found is None else found.count
 
 
-def consumers(node: Node, queue: str) -> int:
-    """Subscriptions of a queue."""
-    found = node.broker.queues.get(queue)
-    return 0 if found is None else found.subscription_count
-
-
-def queue_names(node: Node) -> list[str]:
-    """All queues, replicated or not."""
-    return sorted(node.broker.queues)
-
-
 def discards(node: Node) -> dict[str, Discards]:
     """What this node discarded since it started, by queue."""
     return {

@@ -23,7 +23,6 @@ SEEDS_TO_CATCH = 200
 """A broken rule must show within this many seeds."""
 
 CLIENT = ClientPlan(count=20, window=5, pause_s=0.3)
-CALM_CONSUMER = ClientPlan(window=10, pause_s=0.01)
 
 
 def plan_of(kind: str, faults: list[Fault]) -> Plan:
