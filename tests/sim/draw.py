@@ -131,7 +131,7 @@ def _numbers(random: Random, kind: Kind) -> tuple[int, int, int, int]:
     """How many producers, consumers, browsers, actors."""
     if kind.actor == "script":
         return 0, 0, 0, random.randrange(1, 4)
-    producers = 1 if kind.promise.ring else random.randrange(1, 3)
+    producers = 1 if kind.promise.ring or kind.deep else random.randrange(1, 3)
     alone = kind.temporary or kind.exclusive
     consumers = 0
     if kind.takes and kind.consumers:
@@ -155,8 +155,12 @@ def _manners(random: Random) -> dict[str, object]:
 
 def _producer(random: Random, kind: Kind, end_s: float) -> ClientPlan:
     """Its bursts are spread over the time in which things break."""
-    window = random.choice((1, 5, 50))
-    count = random.randrange(5, 15) if kind.padding else random.randrange(20, 200)
+    window = 50 if kind.deep else random.choice((1, 5, 50))
+    count = random.randrange(20, 200)
+    if kind.padding:
+        count = random.randrange(5, 15)
+    elif kind.deep:
+        count = random.randrange(600, 900)
     return ClientPlan(
         **_manners(random),  # type: ignore[arg-type]
         count=count,

@@ -63,6 +63,8 @@ class Kind:
     """Every third message has a short time to live, every third a long one."""
     reject_every: int = 0
     padding: int = 0
+    deep: bool = False
+    """So many messages that a backup that joins gets them in several pieces."""
     actor: str = ""
     """"mover", "purger", "deleter" or "script"."""
 
@@ -73,6 +75,7 @@ CONFIGURATION: Mapping[str, Value] = {"qpid.replicate": "configuration"}
 KINDS: dict[str, Kind] = {
     "queue": Kind(),
     "large messages": Kind(padding=LARGE_BYTES),
+    "deep queue": Kind(consumers=False, deep=True),
     "accept none": Kind(promise=Promise(at_most_once=True)),
     "direct": Kind("direct", takes=("a", "b")),
     "topic": Kind("topic", takes=("a", "c")),
