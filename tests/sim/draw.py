@@ -11,9 +11,9 @@ from random import Random
 
 from tests.sim.faults import CLIENT_HOSTS
 from tests.sim.faults import KINDS as FAULT_KINDS
+from tests.sim.kinds import KINDS as WORK_KINDS
+from tests.sim.kinds import Kind
 from tests.sim.plan import BrokerPlan, ClientPlan, ClockPlan, Fault, NetworkPlan, Plan, WorkPlan
-from tests.sim.workloads import KINDS as WORK_KINDS
-from tests.sim.workloads import Kind
 
 FIRST_FAULT_S = 1.0
 FAULTS_MAX = 12

@@ -95,7 +95,7 @@ class ClientPlan:
 
 @dataclass(frozen=True)
 class WorkPlan:
-    """One workload; ``kind``: a key of ``workloads.KINDS``. ``choice`` decides what is open."""
+    """One workload; ``kind``: a key of ``kinds.KINDS``. ``choice`` decides what is open."""
 
     kind: str
     name: str

@@ -131,4 +131,4 @@ TOPOLOGIES: dict[str, Topology] = {
     ),
     "transactions": Topology(queues=("a", "b", "c")),
 }
-"""By name, as ``workloads.Kind.topology`` says it."""
+"""By name, as ``kinds.Kind.topology`` says it."""

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.sim import faults, workloads
+from tests.sim import faults, kinds
 from tests.sim.draw import QUIET_SEEDS, draw
 from tests.sim.plan import ClientPlan, Fault, NetworkPlan, Plan, WorkPlan
 
@@ -53,21 +53,21 @@ def test_the_same_seed_draws_the_same_plan_and_another_seed_another_one() -> Non
 
 
 def test_a_few_hundred_seeds_draw_every_kind_of_everything() -> None:
-    kinds: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
     works: Counter[str] = Counter()
     sizes: Counter[int] = Counter()
     quiet = 0
     for seed in range(400):
         plan = draw(seed)
-        kinds.update(fault.kind for fault in plan.faults)
+        broken.update(fault.kind for fault in plan.faults)
         works.update(work.kind for work in plan.works)
         sizes[plan.nodes] += 1
         quiet += not plan.faults
-    assert set(kinds) == set(faults.KINDS)
-    assert set(works) == set(workloads.KINDS)
+    assert set(broken) == set(faults.KINDS)
+    assert set(works) == set(kinds.KINDS)
     assert set(sizes) == {3, 4, 5}
     assert 0 < quiet < 400 * QUIET_SEEDS * 3
-    assert min(kinds.values()) > 10
+    assert min(broken.values()) > 10
     assert min(works.values()) > 10
 
 

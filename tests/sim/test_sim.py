@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.sim.draw import draw
+from tests.sim.kinds import KINDS
 from tests.sim.mutants import MUTANTS
 from tests.sim.plan import ClientPlan, Fault, Plan, WorkPlan
 from tests.sim.simulation import Simulation
 from tests.sim.watch import Violation
-from tests.sim.workloads import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,19 +1,15 @@
-"""Workloads: what clients do in a run. One line of ``KINDS`` is one feature of the broker.
+"""Workloads: what clients do in a run.
 
-A *work* is one instance of a kind: its objects are named after it, a ``Configurator`` declares them
-first (and looks after each failover whether they are still there), then its clients start. When the
-producers are done and nobody breaks anything any more, its consumers go, and one fresh consumer
-for each queue drains what is left; then the history is judged by what the kind promises.
-
-A kind is data where data is enough. ``topology`` names a table of ``routing``; ``arguments`` those
-of its queues; ``promise`` what is less than "everything arrives"; ``actor`` a class of clients that
-do something else to the queues.
+A *work* is one instance of a kind (``kinds``): its objects are named after it, a ``Configurator``
+declares them first (and looks after each failover whether they are still there), then its clients
+start. When the producers are done and nobody breaks anything any more, its consumers go, and one
+fresh consumer for each queue drains what is left; then the history is judged by what the kind
+promises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from tanist.wire.amqp010.values import Struct, Value
 from tests.sim import probe
@@ -22,6 +18,7 @@ from tests.sim.clients import Site
 from tests.sim.configuring import Configurator, Step, bind, declare_exchange, declare_queue
 from tests.sim.consumers import Consumer, PatientConsumer
 from tests.sim.history import WHOLE, Promise
+from tests.sim.kinds import KINDS
 from tests.sim.nodes import SimNode
 from tests.sim.plan import ClientPlan, WorkPlan
 from tests.sim.producers import Producer, Route
@@ -31,87 +28,10 @@ from tests.sim.transactions import Mover
 from tests.sim.transactions_check import DRAIN
 
 DRAIN_PLAN = ClientPlan(host="drain", heartbeat_s=1, window=100, pause_s=0.0)
-SHORT_TTL_S = 1.0
-LONG_TTL_S = 100_000.0
-REJECT_EVERY = 4
-RING = 10
-LARGE_BYTES = 20_000
+TTLS_S = (0.0, 1.0, 100_000.0)
+"""Times to live, in turn: none, short, long."""
 VISIT_S = 1.0
 """How long the drain of an auto-delete queue stays."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One feature. See the module."""
-
-    topology: str = "queue"
-    arguments: Mapping[str, Value] = field(default_factory=dict)
-    promise: Promise = WHOLE
-    consumers: bool = True
-    """Consumers may be there while producers are at work; else only the drain."""
-    takes: tuple[str, ...] = ("a",)
-    """Queues that consumers read before the drain."""
-    redeclares: bool = False
-    """Clients declare what they need in each session: it may rightly be gone."""
-    temporary: bool = False
-    """The queue belongs to its consumer's session and goes with it."""
-    exclusive: bool = False
-    """The only consumer claims the queue."""
-    auto_delete: bool = False
-    """The queue goes with its last consumer; what is on it goes to the alternate exchange."""
-    ttl: bool = False
-    """Every third message has a short time to live, every third a long one."""
-    reject_every: int = 0
-    padding: int = 0
-    deep: bool = False
-    """So many messages that a backup that joins gets them in several pieces."""
-    actor: str = ""
-    """"mover", "purger", "deleter" or "script"."""
-
-
-NONE: Mapping[str, Value] = {"qpid.replicate": "none"}
-CONFIGURATION: Mapping[str, Value] = {"qpid.replicate": "configuration"}
-
-KINDS: dict[str, Kind] = {
-    "queue": Kind(),
-    "large messages": Kind(padding=LARGE_BYTES),
-    "deep queue": Kind(consumers=False, deep=True),
-    "accept none": Kind(promise=Promise(at_most_once=True)),
-    "direct": Kind("direct", takes=("a", "b")),
-    "topic": Kind("topic", takes=("a", "c")),
-    "fanout": Kind("fanout", takes=("b",)),
-    "headers": Kind("headers", takes=("a", "b")),
-    "amq.direct": Kind("amq.direct", takes=("a",)),
-    "amq.topic": Kind("amq.topic", takes=("b",)),
-    "amq.fanout": Kind("amq.fanout", takes=("a",)),
-    "amq.match": Kind("amq.match", takes=("b",)),
-    "unroutable": Kind("unroutable", takes=("dead",)),
-    "level configuration": Kind(arguments=CONFIGURATION, promise=Promise(until_failover=True)),
-    "level none": Kind(arguments=NONE, promise=Promise(until_failover=True), redeclares=True),
-    "time to live": Kind(promise=Promise(short_ttl=True), ttl=True),
-    "ring": Kind(
-        arguments={"qpid.policy_type": "ring", "qpid.max_count": RING},
-        promise=Promise(ring=RING),
-        consumers=False,
-    ),
-    "reject": Kind(
-        "alternate",
-        promise=Promise(rejects_to="dead"),
-        reject_every=REJECT_EVERY,
-    ),
-    "purge": Kind(promise=Promise(purged=True), consumers=False, actor="purger"),
-    "deleted queue": Kind("rescued", actor="deleter"),
-    "auto-delete": Kind("rescued", auto_delete=True, redeclares=True),
-    "auto-delete timeout": Kind(
-        "rescued", {"qpid.auto_delete_timeout": 2}, auto_delete=True, redeclares=True
-    ),
-    "exclusive": Kind(exclusive=True),
-    "temporary": Kind(
-        "subscriber", promise=Promise(until_leaving=True), temporary=True, redeclares=True
-    ),
-    "transactions": Kind("transactions", takes=(), actor="mover"),
-    "configuration": Kind("nothing", takes=(), actor="script"),
-}
 
 
 class Work:
@@ -145,11 +65,6 @@ class Work:
 
     def _key(self, key: str) -> str:
         return key.replace("%", self.plan.name)
-
-    @property
-    def queues(self) -> list[str]:
-        """Its queues."""
-        return [self.queue(letter) for letter in self.topology.queues]
 
     def promises(self) -> dict[str, Promise]:
         """What its queues promise, where that is not everything."""
@@ -276,7 +191,7 @@ class Work:
             self._key(key) if exchange else self.queue(key),
             tuple("|".join(self.queue(q) for q in target.split("|")) for target in targets),
             tuple((self._key(name), value) for name, value in headers),
-            (0.0, SHORT_TTL_S, LONG_TTL_S)[number % 3] if kind.ttl else 0.0,
+            TTLS_S[number % len(TTLS_S)] if kind.ttl else 0.0,
         )
 
     # -- ending -----------------------------------------------------------------------------
