@@ -86,8 +86,8 @@ class SimNode:
         self.powered = True
         self.starts = 0
         self.watchers: list[Watcher] = []
-        self.last_standing: probe.Standing | None = None
-        """Where the run before this one stood when it ended."""
+        self.ended: list[probe.Standing] = []
+        """Where the runs before this one stood when they ended."""
         self._plan = plan
         self._make_node = make_node
         clock = plan.clocks[number] if number < len(plan.clocks) else None
@@ -182,7 +182,7 @@ class SimNode:
             return
         for watcher in self.watchers:
             watcher.ends(self)
-        self.last_standing = probe.standing(self.node)
+        self.ended.append(probe.standing(self.node))
         self.world.note(f"{self.name} {how} ({self._status})")
         self.alive = self.frozen = False
         self._missed = []

@@ -317,7 +317,7 @@ def test_watchers_see_every_step_and_every_end() -> None:
     scene.first.stop()
     scene.first.stop()
     assert seen == ["step", "end"]
-    assert scene.first.last_standing is STANDING
+    assert scene.first.ended == [STANDING]
 
 
 def test_nothing_happens_twice() -> None:

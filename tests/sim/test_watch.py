@@ -24,7 +24,7 @@ class Stub:
         self.system_id = UUID(int=number)
         self.world = WORLD
         self.alive = True
-        self.last_standing: Standing | None = None
+        self.ended: list[Standing] = []
         self.primary = False
         self.opened = 0
         self.in_sync: set[UUID] = set()
@@ -110,8 +110,9 @@ def test_what_a_backup_held_when_it_died_was_acknowledged_by_it(nodes: list[Stub
     watch = watching(nodes)
     first.lead(1, A, 0, second)
     step(watch, first)
-    second.last_standing = Standing(1, A, 5, 0)
-    second.holds(0, UUID(int=0), 0)
+    nothing = Standing(0, UUID(int=0), 0, 0)
+    second.ended = [Standing(1, A, 5, 0), nothing]
+    second.standing = nothing
     step(watch, first, opened=5, index=6)
     second.holds(1, A, 5)
     with pytest.raises(Violation, match=r"n2, .* has 5"):

@@ -88,11 +88,11 @@ class Watch(Watcher):
 
 
 def _held_by(backup: SimNode, primary: probe.Standing) -> int:
-    """How many records of ``primary``'s log a backup holds, or held when it last ended.
+    """How many records of ``primary``'s log a backup holds, or held when a run of it ended.
 
-    What was acknowledged by a broker that has died since is what the primary can know.
+    The primary can know no better than what was acknowledged by a broker that has died since.
     """
     now = probe.standing(backup.node).common(primary)
-    if (now and backup.alive) or backup.last_standing is None:
+    if now and backup.alive:
         return now
-    return max(now, backup.last_standing.common(primary))
+    return max([now, *(standing.common(primary) for standing in backup.ended)])
