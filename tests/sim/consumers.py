@@ -59,6 +59,11 @@ class Consumer(SimClient):
         if plan.leave_s:
             self.world.after(plan.leave_s, self._away)
 
+    @property
+    def subscribed(self) -> bool:
+        """Its subscription is confirmed, and there."""
+        return self.session is not None and self._subscribing < 0
+
     def finish(self) -> None:
         """Leave for good."""
         self._returns = False

@@ -202,8 +202,13 @@ class Work:
             self._started
             and all(producer.done for producer in self.producers)
             and all(a.done for a in self.actors if not isinstance(a, Mover))
-            and not (self.kind.temporary and probe.depth(primary.node, self.queue("a")) != 0)
+            and (not self.kind.temporary or self._all_came(primary))
         )
+
+    def _all_came(self, primary: SimNode) -> bool:
+        """The consumer of a temporary queue is there, and nothing is left for it."""
+        there = all(consumer.subscribed for consumer in self.consumers)
+        return there and probe.depth(primary.node, self.queue("a")) == 0
 
     def wind_up(self) -> None:
         """Consumers and actors go."""
