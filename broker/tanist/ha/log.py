@@ -90,10 +90,12 @@ class Log:
     def begin_epoch(self, number: int, owner: UUID) -> None:
         """This node was promoted: epoch ``number`` begins after the last index.
 
-        ``number`` must be newer than our own.
+        ``number`` must be newer than our own. Epochs that began after what we have, of which we
+        were only told, are no part of our history.
         """
         assert number > self.epoch
-        self._set_history([*self.history, Epoch(number, owner, self.index)])
+        ours = [epoch for epoch in self.history if epoch.begin <= self.index]
+        self._set_history([*ours, Epoch(number, owner, self.index)])
 
     def follow(self, history: list[Epoch]) -> None:
         """Take over the history of the primary that we follow now.

@@ -98,6 +98,15 @@ def test_a_place_before_everything_is_nowhere() -> None:
     assert filled(2).meet(1, A, -5, -5) == -1
 
 
+def test_an_epoch_of_which_nothing_had_come_is_no_part_of_ours() -> None:
+    """The history of a primary comes before the records that it names."""
+    log = Log()
+    log.follow([Epoch(0, NO_OWNER, 0), Epoch(1, A, 0), Epoch(2, B, 7)])
+    log.append(5, b"")
+    log.begin_epoch(3, A)
+    assert [(epoch.number, epoch.begin) for epoch in log.history] == [(0, 0), (1, 0), (3, 5)]
+
+
 def test_only_so_many_epochs_are_remembered() -> None:
     log = Log()
     for number in range(1, HISTORY_MAX + 10):
