@@ -7,7 +7,8 @@ one file: on one machine, or on a shared disk with working locks. It is one file
 
 What it answers (``node.arbiter`` says what is asked): a promotion is agreed to if nothing was
 recorded yet, or by force, or if the broker is in the recorded set and did not just start (then it
-has nothing any more); the epoch is one more than the last. A change of the set is agreed to if it
+has nothing any more, unless it is the run that was promoted last and did not hear the answer); the
+epoch is one more than the last. A change of the set is agreed to if it
 comes from the recorded primary in its epoch; any other broker is told that it is deposed. Exit
 status 0 yes, 1 no, 2 usage, 3 deposed.
 """
@@ -33,11 +34,15 @@ ACTIONS: Final = ("promote", "force-promote", "grow", "shrink")
 
 @dataclass(frozen=True)
 class Record:
-    """Who was primary in which epoch, and who had everything it confirmed. Ids are texts."""
+    """Who was primary in which epoch, and who had everything it confirmed. Ids are texts.
+
+    ``run``: which run of the primary's process.
+    """
 
     epoch: int = 0
     primary: str = ""
     in_sync: tuple[str, ...] = ()
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Question:
     leaving: tuple[str, ...] = ()
     status: str = ""
     """The asking broker's; ``joining``: it just started."""
+    run: str = ""
 
 
 def decide(record: Record, question: Question) -> tuple[int, str, Record]:
@@ -73,13 +79,13 @@ def _promote(record: Record, question: Question) -> tuple[int, str, Record]:
         names = ", ".join(record.in_sync)
         if question.primary not in record.in_sync:
             return NO, f"it is not in the in-sync set of epoch {record.epoch}: {names}", record
-        if question.status == "joining":
+        if question.status == "joining" and (not question.run or question.run != record.run):
             text = f"it was restarted and has nothing; the in-sync set of epoch {record.epoch}: "
             return NO, text + names, record
     epoch = max(record.epoch + 1, question.epoch)
     known = set(record.in_sync) if record.epoch else set(question.in_sync)
     members = (known & set(question.in_sync)) | {question.primary}
-    return YES, str(epoch), Record(epoch, question.primary, tuple(sorted(members)))
+    return YES, str(epoch), Record(epoch, question.primary, tuple(sorted(members)), question.run)
 
 
 def read(path: Path) -> Record:
@@ -93,7 +99,8 @@ def read(path: Path) -> Record:
         return Record()
     found = json.loads(text)
     try:
-        return Record(int(found["epoch"]), str(found["primary"]), tuple(map(str, found["in_sync"])))
+        members = tuple(map(str, found["in_sync"]))
+        return Record(int(found["epoch"]), str(found["primary"]), members, str(found["run"]))
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a record of an in-sync set ({error!r})") from error
 
@@ -127,8 +134,8 @@ def main(argv: list[str] | None = None) -> int:
         document = json.load(sys.stdin)
         leaving = tuple(map(str, document.get("leaving", ())))
         in_sync = tuple(who for who in words[4].split(",") if who)
-        status = str(document.get("status", ""))
-        question = Question(words[1], int(words[2]), words[3], in_sync, leaving, status)
+        status, run = str(document.get("status", "")), str(document.get("run", ""))
+        question = Question(words[1], int(words[2]), words[3], in_sync, leaving, status, run)
         with locked(path):
             record = read(path)
             code, text, after = decide(record, question)

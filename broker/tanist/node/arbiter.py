@@ -66,8 +66,10 @@ class Question:
 class Arbiter:
     """Puts questions to the command. ``enabled``: there is one."""
 
-    def __init__(self, enabled: bool, outbox: Outbox) -> None:
+    def __init__(self, enabled: bool, outbox: Outbox, run: str = "") -> None:
+        """``run`` names this run of the process, for the command to compare."""
         self.enabled = enabled
+        self._run = run
         self._outbox = outbox
         self._requests = 0
         self.question: Question | None = None
@@ -96,7 +98,8 @@ class Arbiter:
         """Put a question; the answer comes in ``question``. None may be under way.
 
         ``status``: the asking broker's, by name. One that is ``joining`` has just started: whatever
-        it held before is gone, although its id may be in the record.
+        it held before is gone, although its id may be in the record. (Unless it is this very run
+        that was promoted and did not hear of it.)
         """
         assert not self.waiting
         self._requests += 1
@@ -110,6 +113,7 @@ class Arbiter:
             "action": action,
             "epoch": epoch,
             "primary": str(primary),
+            "run": self._run,
             "status": status,
             "inSync": ids,
             "leaving": [str(system_id) for system_id in leaving],

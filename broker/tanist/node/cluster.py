@@ -75,7 +75,7 @@ class Cluster(HaOperations):
             config.system_id,
         )
         self.links = Links(config, self.backup, outbox)
-        self.arbiter = Arbiter(config.ha_insync_command, outbox)
+        self.arbiter = Arbiter(config.ha_insync_command, outbox, config.boot_id.hex())
         self.outlook = Outlook()
         self.in_sync = InSync(
             config.system_id, self.log, self.membership, self.links, self.arbiter, outbox

@@ -100,8 +100,11 @@ class Promotion:
         self._asked_at = NEVER
         consulted, self._consulted = self._consulted, False
         refusal = self._refusal(force)
-        if not refusal and consulted and self._answer:
-            refusal = f"ha-insync-command refuses this promotion: {self._answer}"
+        if not refusal and self._arbiter.enabled:
+            if not consulted:  # the answer was for another request that came together with this
+                refusal = "ha-insync-command was not asked for this promotion: ask again"
+            elif self._answer:
+                refusal = f"ha-insync-command refuses this promotion: {self._answer}"
         if refusal:
             raise BrokerError(Condition.PRECONDITION_FAILED, refusal)
         epoch = max(self._next_epoch(), self._granted_epoch if consulted else 0)

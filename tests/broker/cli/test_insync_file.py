@@ -39,6 +39,15 @@ def test_a_member_that_was_restarted_has_nothing() -> None:
     assert decide(Record(), question)[0] == 0, "the very first start"
 
 
+def test_the_run_that_was_promoted_and_did_not_hear_of_it_may_ask_again() -> None:
+    question = Question("promote", 1, A, (A,), (), "joining", "run 1")
+    code, _, record = decide(Record(), question)
+    assert (code, record) == (0, Record(1, A, (A,), "run 1"))
+    assert decide(record, question)[:2] == (0, "2")
+    code, text, _ = decide(record, replace(question, run="run 2"))
+    assert (code, text[:16]) == (1, "it was restarted")
+
+
 def test_the_epoch_is_newer_than_the_last_whatever_the_broker_knows() -> None:
     assert ask(THREE, "promote", B, 2, B)[1] == "5"
     assert ask(THREE, "promote", B, 9, B)[1] == "9"

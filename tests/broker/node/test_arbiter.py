@@ -26,7 +26,7 @@ def members() -> Membership:
 
 def asked() -> tuple[Arbiter, Consult]:
     outbox = Outbox()
-    arbiter = Arbiter(True, outbox)
+    arbiter = Arbiter(True, outbox, "run")
     arbiter.ask(SHRINK, 4, A, members(), [A, B], [C], "C is gone", "primary")
     (output,) = outbox.take()
     assert isinstance(output, Consult)
@@ -40,6 +40,7 @@ def test_a_question_has_short_arguments_and_a_document() -> None:
         "action": "shrink",
         "epoch": 4,
         "primary": str(A),
+        "run": "run",
         "status": "primary",
         "inSync": [str(A), str(B)],
         "leaving": [str(C)],

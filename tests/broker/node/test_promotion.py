@@ -160,6 +160,24 @@ def test_the_command_may_refuse() -> None:
     assert promote(a) == ""
 
 
+def test_two_requests_at_once_need_an_answer_each() -> None:
+    """The second one must not be granted because the first one used the answer up."""
+    network, (a, _) = asking("a", "b")
+    a.command = lambda consult: None
+    admins = [Admin(a), Admin(a)]
+    asked = [admin.start_call("promote") for admin in admins]
+    network.advance(3.0)
+    question = next(o for o in a.outputs if isinstance(o, Consult))
+    a.answer(question, -1)
+    network.run()
+    errors = [admin.error_of(call) for admin, call in zip(admins, asked, strict=True)]
+    assert errors == [
+        "ha-insync-command refuses this promotion: without a reason",
+        "ha-insync-command was not asked for this promotion: ask again",
+    ]
+    assert a.status == "joining"
+
+
 def test_the_command_may_name_the_epoch() -> None:
     _, (a, _) = asking("a", "b")
     a.command = lambda consult: (0, "17")
