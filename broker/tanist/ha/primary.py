@@ -360,6 +360,15 @@ class Primary:
                 stuck.append(peer)
         return stuck
 
+    def stalled(self, seconds: float) -> None:
+        """We ourselves did nothing for so long, up to now: nobody could be heard meanwhile."""
+        for peer in self.peers.values():
+            for transfer in peer.in_flight:
+                transfer.at += seconds
+        for absent in self.absent.values():
+            if absent.deadline > self.now:  # of before
+                absent.deadline += seconds
+
     def _tell_committed(self) -> None:
         self.commit_due = NEVER
         for peer in self.peers.values():

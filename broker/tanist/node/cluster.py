@@ -197,6 +197,12 @@ class Cluster(HaOperations):
             at = min(at, self.primary.next_deadline())
         return at
 
+    def stalled(self, seconds: float) -> None:
+        """We did nothing for so long: that is not held against anybody else."""
+        self._outbox.log("warning", CATEGORY, f"This broker stood still for {seconds:.1f} s")
+        if self.primary is not None:
+            self.primary.stalled(seconds)
+
     def tick(self, now: float) -> None:
         """Time passed. Called every 0.1 s at least."""
         self._now = now

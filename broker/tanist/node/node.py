@@ -59,6 +59,10 @@ SCAN_INTERVAL_S: Final = 0.1
 SCAN_PAUSE_S: Final = 0.01
 """Least time between two looks, whatever the connections say."""
 
+STALL_S: Final = 1.0
+"""Between two ticks, a tenth of a second apart, nothing was done for so long: we were stopped, or
+stood still. What came meanwhile is read before anybody is called silent."""
+
 EXPIRY_TESTS_MAX: Final = 1000
 """Entries looked at per step while expired messages are swept out."""
 
@@ -80,6 +84,7 @@ class Node:
         self._connections: dict[int, ServerConnection] = {}
         self._next_scan = 0.0
         self._armed_at = float("inf")
+        self._ticked_at = float("inf")
         self._sweep_at = float("inf")
         uuids = UuidSource(config.boot_id)
         clock = WallClock()
@@ -238,6 +243,12 @@ class Node:
             self.cluster.backup_gone(conn.number, conn.silent, now)
 
     def _tick(self, now: float) -> None:
+        stalled_s = now - self._ticked_at
+        self._ticked_at = now
+        if stalled_s > STALL_S:
+            self.cluster.stalled(stalled_s)
+            self._ticked_at = float("inf")  # the next tick comes at once, and counts
+            return
         if now >= self._next_scan:
             self._scan(now)
         self.cluster.tick(now)

@@ -13,7 +13,7 @@ from tanist.node.node import SCAN_INTERVAL_S, Node
 from tanist.node.outputs import Arm, Close, Send
 from tanist.types import BrokerError
 from tanist.wire.amqp010.events import Failed
-from tests.broker.node.network import Admin, Guest, Host, Network, running
+from tests.broker.node.network import Admin, Guest, Host, Network, cluster, promote, running
 
 
 def alone(**config: object) -> Host:
@@ -331,3 +331,22 @@ def test_what_is_over_is_freed_without_the_collector(end: str) -> None:
     finally:
         gc.enable()
     assert min(held) > max(after)
+
+
+def test_a_primary_that_was_stopped_does_not_drop_who_answered_meanwhile() -> None:
+    network, (a, b) = cluster("a", "b", ha_ack_timeout_s=3.0, link_heartbeat_interval_s=120)
+    assert promote(a) == ""
+    network.advance(2.0)
+    session = Guest(a).session()
+    b.freeze()
+    declared = session.do("queue.declare", queue="q")
+    a.freeze()
+    b.thaw()
+    network.advance(10.0)
+    a._missed.insert(0, lambda: Tick(network.now))  # what is due, before what was not read
+    a.thaw()
+    network.advance(0.2)
+    assert declared in session.completed
+    assert a.members() == {1: 4, 2: 2}
+    assert any("This broker stood still for 10." in line for line in a.log)
+    assert not any("not in sync" in line for line in a.log)
