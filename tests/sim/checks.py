@@ -86,11 +86,11 @@ def _without_excuse(
     promise = history.promise(queue)
     dropped = history.dropped.get(queue, Dropped())
     left = missing
+    last = max(history.failovers, default=0.0)
     if promise.until_failover:
-        promoted = max(history.promotions, default=0.0)
-        left = [m for m in left if facts.first_sent[m].at > promoted]
+        left = [m for m in left if facts.first_sent[m].at > last]
     if promise.until_leaving:
-        since = _interrupted_last(history, queue)
+        since = max(_interrupted_last(history, queue), last)
         left = [m for m in left if facts.first_sent[m].at > since]
     if promise.short_ttl:
         left = _excused(left, lambda m: facts.first_sent[m].ttl_s > 0, dropped.expired)
@@ -118,11 +118,12 @@ def _excused(
 
 
 def _interrupted_last(history: History, queue: str) -> float:
-    """When the consumer of a queue was not there for the last time."""
-    return max(
-        (e.at for e in history.events if isinstance(e, Subscribed | Severed) and e.queue == queue),
-        default=float("inf"),
-    )
+    """When the consumer of a queue was not there for the last time; infinite: to the end."""
+    last: Subscribed | Severed | None = None
+    for event in history.events:
+        if isinstance(event, Subscribed | Severed) and event.queue == queue:
+            last = event
+    return last.at if isinstance(last, Subscribed) else float("inf")
 
 
 def _purged_last(history: History, queue: str) -> float:
@@ -279,7 +280,10 @@ def purges(history: History) -> list[str]:
 
 
 def stale(history: History) -> list[str]:
-    """An expired message is not delivered (long after: clocks differ, connections stall)."""
+    """An expired message is not delivered (long after: clocks differ, connections stall).
+
+    Its time runs from when the broker got it: after it was sent, before it was confirmed.
+    """
     facts = Facts(history)
     found = []
     for event in history.events:
@@ -287,7 +291,8 @@ def stale(history: History) -> list[str]:
             sent = facts.last_sent.get((event.producer, event.number))
             if sent is None or not sent.ttl_s:
                 continue
-            late_s = event.at - sent.at - sent.ttl_s
+            came_at = max(sent.at, facts.confirmed.get((event.producer, event.number), 0.0))
+            late_s = event.at - came_at - sent.ttl_s
             slack_s = DRAIN_LATE_S if event.consumer.startswith(DRAIN) else LATE_S
             if late_s > slack_s + history.wall_spread_s:
                 found.append(

@@ -19,9 +19,6 @@ FIRST_FAULT_S = 1.0
 FAULTS_MAX = 12
 SOON_S = 0.3
 """A fault often follows the one before within about this time: trouble seldom comes alone."""
-NEAR_S = 0.005
-"""Below this delay a backup keeps up with any window; with a window of one batch a round trip, one
-further away falls behind its primary for as long as there is load."""
 DELAY_MAX_S = 0.1
 """Four round trips must fit into the time that a handshake may take."""
 WORKS_MAX = 4
@@ -32,13 +29,16 @@ QUIET_SEEDS = 0.05
 """So many seeds have no fault at all: nothing may come twice then."""
 
 
+STRICT = 0.4
+"""So many seeds have an outside record of the in-sync set, and nobody who fences."""
+
+
 def draw(seed: int) -> Plan:
     """The plan of ``seed``."""
     random = Random(f"plan {seed}")
     nodes = random.choice((3, 3, 3, 4, 5))
     end_s = random.choice((6.0, 12.0, 20.0))
     network = _network(random)
-    near = network.delay_max_s <= NEAR_S
     return Plan(
         seed=seed,
         nodes=nodes,
@@ -50,11 +50,13 @@ def draw(seed: int) -> Plan:
             maintenance_s=random.choice((0.1, 0.5, 2.0)),
             backup_timeout_s=random.choice((2.0, 5.0, 10.0)),
             purge_interval_s=random.choice((0.5, 2.0, 600.0)),
-            flow_messages=random.choice((1, 10, 1000) if near else (100, 1000)),
+            flow_messages=random.choice((1, 10, 1000)),
+            ack_timeout_s=random.choice((1.0, 3.0, 10.0)),
         ),
         clocks=_clocks(random, nodes),
         faults=_faults(random, end_s),
         works=_works(random, end_s),
+        strict=random.random() < STRICT,
     )
 
 

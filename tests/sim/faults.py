@@ -16,8 +16,8 @@ from tests.sim import probe
 from tests.sim.network import CLIENT, SERVER, Network, Way
 from tests.sim.nodes import SimNode
 from tests.sim.plan import Fault
-from tests.sim.resource_manager import HOST as RM_HOST
 from tests.sim.resource_manager import ResourceManager
+from tests.sim.store import HOST as RM_HOST
 from tests.sim.world import World
 
 CLIENT_HOSTS = ("c0", "c1", "c2")

@@ -204,7 +204,7 @@ class History:
     events: list[Event] = field(default_factory=list)
     promises: dict[str, Promise] = field(default_factory=dict)
     """By queue; a queue that is not here keeps everything."""
-    promotions: list[float] = field(default_factory=list)
+    failovers: list[float] = field(default_factory=list)
     dropped: dict[str, Dropped] = field(default_factory=dict)
     faults: int = 0
     """How many faults struck. Without any nothing comes twice."""

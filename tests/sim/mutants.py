@@ -1,14 +1,13 @@
 """Brokers with one rule broken: the proof that the simulator sees.
 
-A mutant is a way to make a node: with a gate or a record writer that breaks one rule, or with
-something done to its inside after every step. Each has the names of the checks that may find it.
+A mutant is a way to make a node: with a gate or a record writer that breaks one rule, or with its
+inside damaged (``surgery``). Each has the names of the checks that may find it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from tanist.core.message import NEVER, Message
 from tanist.core.records import (
@@ -23,11 +22,21 @@ from tanist.core.records import (
 from tanist.ha.codec import RecordWriter
 from tanist.node.config import NodeConfig
 from tanist.node.gate import Gate
-from tanist.node.inputs import Input
 from tanist.node.node import Node
-from tanist.node.outputs import Output
 from tanist.sessions.held import Held
 from tests.sim.nodes import MakeNode
+from tests.sim.surgery import (
+    expire_on_a_backup,
+    forget_marks,
+    ignore_epochs,
+    lose_the_tail,
+    patched,
+    ready_too_early,
+    reuse_ids,
+    shrink_unasked,
+    split_transactions,
+    spoiled,
+)
 
 EVERY = 7
 """A writer that forgets something does it every so often."""
@@ -138,36 +147,6 @@ def _no_arguments(record: Record) -> Record:
     )
 
 
-class Spoiled:
-    """A node, and what is done to its inside after every step."""
-
-    def __init__(self, node: Node, spoil: Callable[[Node], None]) -> None:
-        self._node = node
-        self._spoil = spoil
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._node, name)
-
-    def step(self, happened: Input) -> list[Output]:
-        """One step, then the damage."""
-        outputs = self._node.step(happened)
-        self._spoil(self._node)
-        return outputs
-
-
-def _forget_marks(node: Node) -> None:
-    for queue in node.broker.queues.values():
-        queue.redelivered_below = 0
-
-
-def _expire_on_a_backup(node: Node) -> None:
-    broker = node.broker
-    if not broker.serving:
-        for queue in broker.queues_by_number.values():
-            late = [e.position for e in queue.entries() if e.message.expires_at <= broker.now]
-            queue.remove(late)
-
-
 @dataclass(frozen=True)
 class Mutant:
     """A broken broker, by which checks it may be caught, and which workloads can tell ("": any)."""
@@ -175,6 +154,8 @@ class Mutant:
     make: MakeNode
     caught_by: tuple[str, ...]
     works: str = ""
+    interpreted: bool = False
+    """It replaces methods, which compiled classes do not allow."""
 
 
 def _gate(make: Callable[[], Gate]) -> MakeNode:
@@ -188,10 +169,6 @@ def _writer(kind: type[Record], change: Callable[[Record], Record]) -> MakeNode:
     return make
 
 
-def _spoiled(spoil: Callable[[Node], None]) -> MakeNode:
-    return lambda config: cast(Node, Spoiled(Node(config), spoil))
-
-
 MUTANTS: dict[str, Mutant] = {
     "confirm early": Mutant(_gate(OpenGate), ("confirmed early",)),
     "confirm in secret": Mutant(_gate(HastyGate), ("lost", "configuration", "transaction")),
@@ -200,10 +177,8 @@ MUTANTS: dict[str, Mutant] = {
     "forget the time to live": Mutant(
         _writer(Entry, _immortal), ("expired", "replicas differ"), "time to live"
     ),
-    "expire on a backup": Mutant(
-        _spoiled(_expire_on_a_backup), ("replicas differ",), "time to live"
-    ),
-    "forget the redelivered mark": Mutant(_spoiled(_forget_marks), ("redelivered mark", "order")),
+    "expire on a backup": Mutant(spoiled(expire_on_a_backup), ("replicas differ",), "time to live"),
+    "forget the redelivered mark": Mutant(spoiled(forget_marks), ("redelivered mark", "order")),
     "forget a binding": Mutant(
         _writer(Bound, _nothing_instead), ("replicas differ", "configuration", "lost")
     ),
@@ -220,6 +195,25 @@ MUTANTS: dict[str, Mutant] = {
     "apply out of order": Mutant(
         lambda config: Node(config, writer=ReversingWriter()),
         ("confirmed early", "replicas differ", "order", "not converged", "lost"),
+    ),
+    "promote one that is not ready": Mutant(
+        spoiled(ready_too_early), ("promoted behind", "lost", "confirmed early")
+    ),
+    "lose the tail at catch-up": Mutant(spoiled(lose_the_tail), ("replicas differ", "lost")),
+    "shrink the set unasked": Mutant(
+        spoiled(shrink_unasked), ("confirmed when deposed", "promoted behind", "lost")
+    ),
+    "reuse a replication id": Mutant(spoiled(reuse_ids), ("lost", "replicas differ")),
+    "ignore epochs": Mutant(
+        patched(ignore_epochs),
+        ("promoted behind", "confirmed when deposed", "two primaries", "not converged", "lost"),
+        interpreted=True,
+    ),
+    "split a transaction": Mutant(
+        patched(split_transactions),
+        ("transaction", "confirmed early", "lost"),
+        "transactions",
+        interpreted=True,
     ),
 }
 """By the rule that is broken."""

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from tanist.node.config import NodeConfig
 from tanist.node.inputs import (
+    Answered,
     Connected,
     Disconnected,
     Input,
@@ -24,10 +25,11 @@ from tanist.node.inputs import (
     Writable,
 )
 from tanist.node.node import Node
-from tanist.node.outputs import Arm, Close, Connect, Log, Output, Send, Stop
+from tanist.node.outputs import Arm, Close, Connect, Consult, Log, Output, Send, Stop
 from tests.sim import probe
 from tests.sim.network import CLIENT, SERVER, Dial, Endpoint, Network, Pipe
 from tests.sim.plan import BrokerPlan, Plan
+from tests.sim.store import Store
 from tests.sim.world import Clock, World
 
 PORT = 5672
@@ -75,10 +77,17 @@ class SimNode:
     """One broker of the cluster. ``powered`` false: the machine is off."""
 
     def __init__(
-        self, world: World, network: Network, plan: Plan, number: int, make_node: MakeNode
+        self,
+        world: World,
+        network: Network,
+        store: Store,
+        plan: Plan,
+        number: int,
+        make_node: MakeNode,
     ) -> None:
         self.world = world
         self.network = network
+        self.store = store
         self.name = plan.node_names[number]
         self.number = number
         self.alive = False
@@ -86,8 +95,6 @@ class SimNode:
         self.powered = True
         self.starts = 0
         self.watchers: list[Watcher] = []
-        self.ended: list[probe.Standing] = []
-        """Where the runs before this one stood when they ended."""
         self._plan = plan
         self._make_node = make_node
         clock = plan.clocks[number] if number < len(plan.clocks) else None
@@ -112,7 +119,9 @@ class SimNode:
     def _new_node(self) -> Node:
         plan, options = self._plan, self._plan.brokers
         boot = sha256(f"{plan.seed}/{self.name}/{self.starts}".encode()).digest()[:16]
-        return self._make_node(node_config(options, self.number, boot, plan.node_names))
+        return self._make_node(
+            node_config(options, self.number, boot, plan.node_names, plan.strict)
+        )
 
     @property
     def system_id(self) -> UUID:
@@ -182,7 +191,6 @@ class SimNode:
             return
         for watcher in self.watchers:
             watcher.ends(self)
-        self.ended.append(probe.standing(self.node))
         self.world.note(f"{self.name} {how} ({self._status})")
         self.alive = self.frozen = False
         self._missed = []
@@ -258,6 +266,8 @@ class SimNode:
             self._connect(output)
         elif isinstance(output, Close):
             self._close(output)
+        elif isinstance(output, Consult):
+            self._consult(output)
         elif isinstance(output, Log):
             if output.level not in ("trace", "debug"):
                 self.world.note(f"{self.name} [{output.category}] {output.level} {output.text}")
@@ -280,6 +290,15 @@ class SimNode:
                 self._step(Tick(self._now()))
 
         self.world.at(self.clock.true(at), fire)
+
+    def _consult(self, output: Consult) -> None:
+        node = self.node
+
+        def answered(code: int, text: str) -> None:
+            if self.alive and self.node is node:
+                self._step(Answered(self._now(), output.request, code, text))
+
+        self.store.ask(self.name, output, answered)
 
     def _connect(self, output: Connect) -> None:
         node, conn = self.node, output.conn
@@ -325,7 +344,9 @@ class SimNode:
         self.world.after(0.0, closed)
 
 
-def node_config(options: BrokerPlan, number: int, boot: bytes, names: list[str]) -> NodeConfig:
+def node_config(
+    options: BrokerPlan, number: int, boot: bytes, names: list[str], strict: bool = False
+) -> NodeConfig:
     """The configuration of broker ``number`` of a cluster of ``names``."""
     url = ",".join(f"{name}:{PORT}" for name in names)
     return NodeConfig(
@@ -338,6 +359,8 @@ def node_config(options: BrokerPlan, number: int, boot: bytes, names: list[str])
         ha_replicate="all",
         ha_backup_timeout_s=options.backup_timeout_s,
         ha_flow_messages=options.flow_messages,
+        ha_ack_timeout_s=options.ack_timeout_s,
+        ha_insync_command=strict,
         link_maintenance_interval_s=options.maintenance_s,
         link_heartbeat_interval_s=options.heartbeat_s,
         queue_purge_interval_s=options.purge_interval_s,

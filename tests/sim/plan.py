@@ -45,6 +45,7 @@ class BrokerPlan:
     backup_timeout_s: float = 5.0
     purge_interval_s: float = 2.0
     flow_messages: int = 1000
+    ack_timeout_s: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class Plan:
     nodes: int = 3
     detect_s: float = 0.5
     """How long the resource manager must miss the primary before it acts."""
+    strict: bool = False
+    """Nobody is fenced; an outside record decides who is in sync (``store``)."""
     faults_end_s: float = 12.0
     network: NetworkPlan = NetworkPlan()
     brokers: BrokerPlan = BrokerPlan()

@@ -83,6 +83,13 @@ def standing(node: Node) -> Standing:
     return Standing(log.epoch, log.owner, index, log.fork_index, history)
 
 
+def reached(node: Node) -> tuple[int, UUID, int]:
+    """Epoch, owner and last index alone: cheap enough for every step."""
+    cluster = node.cluster
+    log = cluster.log
+    return log.epoch, log.owner, log.index if cluster.backup.whole else 0
+
+
 def opened_index(node: Node) -> int:
     """Every record up to this one is confirmed: its gate is open for it."""
     return node.gate.opened_index

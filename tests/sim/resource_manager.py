@@ -6,6 +6,9 @@ moment it changes. In all else it is as a good real one: it notices what it cann
 (fencing does not need the network), it promotes nobody who was not in the last in-sync set, and it
 waits when nobody of that set can be reached. Faults ask ``may_kill``: nobody survives the loss of
 all that hold the data.
+
+In a strict run it is neither: it knows of the set what the outside record says (``store``), fences
+nobody, and asks a member of the set to take over as soon as it does not reach the primary.
 """
 
 from __future__ import annotations
@@ -15,13 +18,12 @@ from collections.abc import Callable
 from tests.sim import probe
 from tests.sim.network import Network
 from tests.sim.nodes import RESTART_S, SimNode, Watcher
+from tests.sim.store import HOST, Store
 from tests.sim.world import World
 
 POLL_S = 0.25
 PATIENCE_S = 5.0
 """A promotion that was not answered for so long is asked for again."""
-
-HOST = "rm"
 
 Promote = Callable[[SimNode, Callable[[str], None]], Callable[[], None]]
 """Asks a node to become primary; calls back once, see ``_answered``; returns how to give up."""
@@ -87,8 +89,12 @@ class ResourceManager(Watcher):
         """Whether somebody else has everything that was confirmed."""
         self.observe()
         return not self.in_sync or any(
-            self._was_in_sync(n) and n is not node and holds_data(n) for n in self.nodes
+            self._counts(n) and n is not node and holds_data(n) for n in self.nodes
         )
+
+    def _counts(self, node: SimNode) -> bool:
+        """It may be promoted if the primary is lost now."""
+        return self._was_in_sync(node)
 
     def _was_in_sync(self, node: SimNode) -> bool:
         return self.in_sync.get(node.name) == node.starts
@@ -104,6 +110,10 @@ class ResourceManager(Watcher):
             joining = [n for n in there if probe.status(n.node) is probe.JOINING]
             return joining[0] if len(joining) == len(self.nodes) else None
         ready = [n for n in there if self._was_in_sync(n) and probe.status(n.node) is probe.READY]
+        return self._choose(ready)
+
+    def _choose(self, ready: list[SimNode]) -> SimNode | None:
+        """Whoever has most."""
         return max(ready, key=_newest, default=None)
 
     # -- acting -----------------------------------------------------------------------------
@@ -159,6 +169,62 @@ class ResourceManager(Watcher):
             self._well_at = self.world.now
         elif text:
             self.world.counts["promotions refused"] += 1
+
+
+class StrictManager(ResourceManager):
+    """The resource manager of a strict run."""
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        nodes: list[SimNode],
+        detect_s: float,
+        promote: Promote,
+        store: Store,
+    ) -> None:
+        self._store = store
+        self._dice = world.dice("strict manager")
+        super().__init__(world, network, nodes, detect_s, promote)
+
+    def ends(self, node: SimNode) -> None:
+        """It is not told."""
+
+    def observe(self) -> None:
+        """Read the record. It does not say which run of a member it means."""
+        recorded = self._store.record.in_sync
+        self.in_sync = {n.name: n.starts for n in self.nodes if str(n.system_id) in recorded}
+
+    def _counts(self, node: SimNode) -> bool:
+        """Its primary may have asked already to go on without it."""
+        return str(node.system_id) in self._store.surely_in_sync()
+
+    def _is_current(self, node: SimNode) -> bool:
+        """It is the primary of the record, perhaps stopped."""
+        record = self._store.record
+        return (
+            node.alive
+            and probe.is_primary(node.node)
+            and (str(node.system_id), probe.standing(node.node).epoch)
+            == (record.primary, record.epoch)
+        )
+
+    def candidate(self) -> SimNode | None:
+        """Any ready one of the set; or whoever was promoted first and did not hear of it."""
+        found = super().candidate()
+        if found is None:
+            for node in self.nodes:
+                waits = self.reaches(node) and probe.status(node.node) is probe.JOINING
+                if waits and str(node.system_id) == self._store.record.primary:
+                    return node
+        return found
+
+    def _choose(self, ready: list[SimNode]) -> SimNode | None:
+        """Any of them will do, that is what the record means."""
+        return self._dice.choice(ready) if ready else None
+
+    def _fence(self, chosen: SimNode) -> None:
+        """Nobody is fenced."""
 
 
 def holds_data(node: SimNode) -> bool:

@@ -28,7 +28,8 @@ from tests.sim.history import Dropped, History
 from tests.sim.network import Network
 from tests.sim.nodes import MakeNode, SimNode, Watcher
 from tests.sim.plan import Plan
-from tests.sim.resource_manager import HOST, ResourceManager
+from tests.sim.resource_manager import ResourceManager, StrictManager
+from tests.sim.store import HOST, Store
 from tests.sim.watch import Violation, Watch
 from tests.sim.workloads import Work
 from tests.sim.world import World
@@ -68,14 +69,14 @@ class Simulation:
         self.history = History()
         self.network = Network(self.world, plan.network)
         maker = make_node or _plain_node
+        store = Store(self.world, self.network)
         self.nodes = [
-            SimNode(self.world, self.network, plan, number, maker) for number in range(plan.nodes)
+            SimNode(self.world, self.network, store, plan, number, maker)
+            for number in range(plan.nodes)
         ]
         self.site = Site(self.world, self.network, self.nodes, self.history.events)
         self._promoters = 0
-        self.manager = ResourceManager(
-            self.world, self.network, self.nodes, plan.detect_s, self._promote
-        )
+        self.manager = self._manager(store)
         self._ledger = Ledger(self.history.dropped)
         self._watch = Watch(self.nodes)
         for node in self.nodes:
@@ -93,6 +94,12 @@ class Simulation:
             self.site.startle,
             ROUND_TRIPS * plan.network.delay_max_s,
         )
+
+    def _manager(self, store: Store) -> ResourceManager:
+        world, network, nodes, detect_s = self.world, self.network, self.nodes, self.plan.detect_s
+        if self.plan.strict:
+            return StrictManager(world, network, nodes, detect_s, self._promote, store)
+        return ResourceManager(world, network, nodes, detect_s, self._promote)
 
     def _promote(self, node: SimNode, answered: Callable[[str], None]) -> Callable[[], None]:
         self._promoters += 1
@@ -203,7 +210,7 @@ class Simulation:
         history = self.history
         for work in self.works:
             history.promises.update(work.promises())
-        history.promotions = self._watch.promotions
+        history.failovers = self._watch.failovers
         history.faults = self.faults.struck
         walls = [clock.wall_offset_s for clock in self.plan.clocks] or [0.0]
         history.wall_spread_s = max(walls) - min(walls)

@@ -80,7 +80,7 @@ def test_what_was_only_browsed_is_lost() -> None:
 @pytest.mark.parametrize(
     ("promise", "more", "enough", "too_little"),
     [
-        (Promise(until_failover=True), {}, {"promotions": [1.5]}, {"promotions": [0.5]}),
+        (Promise(until_failover=True), {}, {"failovers": [1.5]}, {"failovers": [0.5]}),
         (Promise(short_ttl=True), {}, {"expired": 1}, {"expired": 0, "purged": 9}),
         (Promise(ring=9), {}, {"ring": 1}, {"ring": 0}),
     ],
@@ -94,7 +94,7 @@ def test_an_excuse_is_bounded_by_what_was_seen(
     """Message 2 is missing; message 1 came."""
     for numbers, verdict in ((enough, False), (too_little, True)):
         circumstances = dict(numbers)
-        promotions = circumstances.pop("promotions", [])
+        failovers = circumstances.pop("failovers", [])
         found = history(
             sent(1, ttl_s=1.0),
             sent(2, ttl_s=1.0),
@@ -102,7 +102,7 @@ def test_an_excuse_is_bounded_by_what_was_seen(
             confirmed(2),
             got(1),
             promises={"q": promise},
-            promotions=promotions,
+            failovers=failovers,
             dropped={"q": Dropped(**circumstances)},  # type: ignore[arg-type]
         )
         assert ("lost" in checks_of(found)) is verdict, numbers

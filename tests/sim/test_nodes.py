@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from uuid import UUID
 
 import pytest
 
@@ -24,11 +23,10 @@ from tests.sim import nodes as module
 from tests.sim.network import CLIENT, Network, Pipe
 from tests.sim.nodes import RESTART_S, SimNode, Watcher
 from tests.sim.plan import ClockPlan, NetworkPlan, Plan
-from tests.sim.probe import Standing
+from tests.sim.store import Store
 from tests.sim.world import WALL_S, World
 
 READY = SimpleNamespace(name="READY")
-STANDING = Standing(1, UUID(int=1), 2, 0)
 
 
 class Script:
@@ -72,9 +70,10 @@ class Scene:
         plan = Plan(1, network=network or NetworkPlan(0.01, 0.01), clocks=list(clocks))
         self.world = World(1)
         self.network = Network(self.world, plan.network)
+        self.store = Store(self.world, self.network)
         make: Callable[[NodeConfig], Script] = Script
         self.nodes = [
-            SimNode(self.world, self.network, plan, number, make)  # type: ignore[arg-type]
+            SimNode(self.world, self.network, self.store, plan, number, make)  # type: ignore[arg-type]
             for number in range(2)
         ]
         for node in self.nodes:
@@ -114,7 +113,7 @@ class Scene:
 @pytest.fixture(autouse=True)
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing inside these nodes to look at."""
-    look = SimpleNamespace(status=lambda node: READY, standing=lambda node: STANDING)
+    look = SimpleNamespace(status=lambda node: READY)
     monkeypatch.setattr(module, "probe", look)
 
 
@@ -317,7 +316,6 @@ def test_watchers_see_every_step_and_every_end() -> None:
     scene.first.stop()
     scene.first.stop()
     assert seen == ["step", "end"]
-    assert scene.first.ended == [STANDING]
 
 
 def test_nothing_happens_twice() -> None:

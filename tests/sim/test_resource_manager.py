@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 
+from tanist.cli.insync_file import Record
+from tanist.node.outputs import Consult
 from tests.sim import resource_manager as module
 from tests.sim.network import Network
 from tests.sim.plan import NetworkPlan
 from tests.sim.probe import Standing
-from tests.sim.resource_manager import PATIENCE_S, ResourceManager
+from tests.sim.resource_manager import PATIENCE_S, ResourceManager, StrictManager
+from tests.sim.store import Store
 from tests.sim.world import World
 
 OWNER = UUID(int=9)
@@ -69,7 +73,11 @@ class Scene:
         self.nodes = [Stub(1), Stub(2), Stub(3)]
         self.asked: list[str] = []
         self.given_up = 0
-        self.manager = ResourceManager(
+        self.store = Store(self.world, self.network)
+        self.manager = self.make_manager()
+
+    def make_manager(self) -> ResourceManager:
+        return ResourceManager(
             self.world,
             self.network,
             self.nodes,  # type: ignore[arg-type]
@@ -241,3 +249,72 @@ def test_an_older_primary_is_not_believed(scene: Scene) -> None:
     scene.run(2.0)
     assert scene.asked == ["n2"]
     assert first.killed == ["fenced"]
+
+
+# -- strict --------------------------------------------------------------------------------
+
+
+class StrictScene(Scene):
+    """n1 is the recorded primary of all three."""
+
+    def make_manager(self) -> ResourceManager:
+        return StrictManager(
+            self.world,
+            self.network,
+            self.nodes,  # type: ignore[arg-type]
+            1.0,
+            self.promote,  # type: ignore[arg-type]
+            self.store,
+        )
+
+    def record(self, epoch: int, *members: Stub) -> None:
+        ids = tuple(str(member.system_id) for member in members)
+        self.store.record = Record(epoch, ids[0], ids)
+
+
+@pytest.fixture
+def strict(scene: Scene) -> StrictScene:
+    """``scene`` is there for what it patches."""
+    assert scene.asked == []
+    return StrictScene()
+
+
+def test_a_strict_manager_kills_nobody_and_asks_any_member_of_the_record(
+    strict: StrictScene,
+) -> None:
+    first, second, third = strict.leading()
+    third.follow(1, 99)
+    strict.record(1, first, second)
+    strict.run(1.0)
+    assert strict.asked == []
+    first.frozen = True
+    strict.run(2.0)
+    assert strict.asked == ["n2"]
+    assert first.killed == []
+
+
+def test_a_primary_that_is_not_the_recorded_one_is_none(strict: StrictScene) -> None:
+    first, second, _ = strict.leading()
+    strict.record(2, second, first)
+    second.frozen = True
+    first.status = READY
+    strict.run(2.0)
+    assert strict.asked == ["n1"]
+
+
+def test_who_was_promoted_first_and_did_not_hear_of_it_is_asked_again(strict: StrictScene) -> None:
+    first, _, _ = strict.nodes
+    strict.record(1, first)
+    strict.run(2.0)
+    assert strict.asked == ["n1"]
+
+
+def test_whom_the_primary_wants_to_drop_is_no_reason_to_kill_it(strict: StrictScene) -> None:
+    first, second, third = strict.leading()
+    strict.record(1, first, second)
+    assert strict.manager.may_kill(first)  # type: ignore[arg-type]
+    document = json.dumps({"leaving": [str(second.system_id)], "status": "primary", "run": ""})
+    words = ["shrink", "1", str(first.system_id), str(first.system_id)]
+    strict.store.ask("n1", Consult(1, words, document, 5.0), lambda code, text: None)
+    assert not strict.manager.may_kill(first)  # type: ignore[arg-type]
+    assert third.status == READY

@@ -24,7 +24,6 @@ class Stub:
         self.system_id = UUID(int=number)
         self.world = WORLD
         self.alive = True
-        self.ended: list[Standing] = []
         self.primary = False
         self.opened = 0
         self.in_sync: set[UUID] = set()
@@ -53,6 +52,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> list[Stub]:
         opened_index=lambda node: node.opened,
         in_sync=lambda node: node.in_sync,
         standing=lambda node: node.standing,
+        reached=lambda node: node.standing[:3],
         Standing=Standing,
     )
     monkeypatch.setattr(watch_module, "probe", look)
@@ -77,9 +77,11 @@ def test_what_all_in_sync_backups_have_may_be_confirmed(nodes: list[Stub]) -> No
     first.lead(1, A, 0, second)
     step(watch, first)
     second.holds(1, A, 5)
+    step(watch, second)
     third.holds(1, A, 1)
+    step(watch, third)
     step(watch, first, opened=5, index=6)
-    assert len(watch.promotions) == 1
+    assert len(watch.failovers) == 1
 
 
 def test_confirming_before_a_backup_has_it_is_seen(nodes: list[Stub]) -> None:
@@ -88,6 +90,7 @@ def test_confirming_before_a_backup_has_it_is_seen(nodes: list[Stub]) -> None:
     first.lead(1, A, 0, second)
     step(watch, first)
     second.holds(1, A, 4)
+    step(watch, second)
     with pytest.raises(
         Violation, match=r"n1 confirmed record 5 of epoch 1, n2, .* has 4"
     ) as caught:
@@ -101,6 +104,7 @@ def test_records_of_another_history_do_not_count(nodes: list[Stub]) -> None:
     first.lead(2, B, 3, second)
     step(watch, first, opened=3)
     second.holds(1, A, 9)
+    step(watch, second)
     with pytest.raises(Violation, match=r"n2, .* has 3"):
         step(watch, first, opened=5, index=6)
 
@@ -110,13 +114,32 @@ def test_what_a_backup_held_when_it_died_was_acknowledged_by_it(nodes: list[Stub
     watch = watching(nodes)
     first.lead(1, A, 0, second)
     step(watch, first)
-    nothing = Standing(0, UUID(int=0), 0, 0)
-    second.ended = [Standing(1, A, 5, 0), nothing]
-    second.standing = nothing
+    second.holds(1, A, 5)
+    step(watch, second)
+    second.holds(0, UUID(int=0), 0)
+    step(watch, second)
     step(watch, first, opened=5, index=6)
     second.holds(1, A, 5)
+    step(watch, second)
     with pytest.raises(Violation, match=r"n2, .* has 5"):
         step(watch, first, opened=6)
+
+
+def test_a_deposed_primary_must_not_confirm_what_its_successor_never_had(
+    nodes: list[Stub],
+) -> None:
+    first, second, _ = nodes
+    watch = watching(nodes)
+    first.lead(1, A, 0)
+    step(watch, first)
+    second.lead(2, B, 4)
+    step(watch, second)
+    step(watch, first, opened=4, index=6)
+    with pytest.raises(
+        Violation, match=r"n1 confirmed record 5 in epoch 1, n2 began epoch 2 after record 4"
+    ) as caught:
+        step(watch, first, opened=5)
+    assert caught.value.check == "confirmed when deposed"
 
 
 def test_two_brokers_must_not_confirm_in_one_epoch(nodes: list[Stub]) -> None:
@@ -166,4 +189,4 @@ def test_a_restarted_broker_is_another_one(nodes: list[Stub]) -> None:
     first.opened = 0
     first.lead(2, B, 8)
     step(watch, first)
-    assert len(watch.promotions) == 2
+    assert len(watch.failovers) == 2

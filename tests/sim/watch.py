@@ -3,6 +3,7 @@
 * Nothing is confirmed before every backup that the primary counts as in sync has it.
 * No two brokers confirm in one epoch.
 * Whoever is promoted has everything that was ever confirmed.
+* Nobody confirms what the primary of a newer epoch never had.
 
 A broken one raises ``Violation`` in the middle of the run, where the trace ends with the cause.
 """
@@ -28,11 +29,15 @@ class Watch(Watcher):
     """Looks at every node after every step."""
 
     def __init__(self, nodes: list[SimNode]) -> None:
-        self.promotions: list[float] = []
-        """When somebody became primary."""
-        self._nodes = {node.system_id: node for node in nodes}
+        self.failovers: list[float] = []
+        """When somebody became primary, or ceased to be."""
+        self._names = {node.system_id: node.name for node in nodes}
+        self._ever: dict[str, dict[tuple[int, UUID], int]] = {node.name: {} for node in nodes}
+        """Name -> epoch and owner -> the last record of it that the backup ever had."""
         self._opened: dict[str, tuple[bytes, int]] = {}
         self._confirmers: dict[int, tuple[UUID, str]] = {}
+        self._forks: list[tuple[int, int, str]] = []
+        """Epoch, index and name of each promotion."""
         self._newest = (0, 0)
         """Epoch of the newest confirmation, and the highest index that was confirmed in it."""
 
@@ -40,6 +45,10 @@ class Watch(Watcher):
         """Compare the node with what was seen of it before."""
         inside = node.node
         if not probe.is_primary(inside):
+            epoch, owner, index = probe.reached(inside)
+            ever = self._ever[node.name]
+            if index > ever.get((epoch, owner), -1):
+                ever[epoch, owner] = index
             return
         run, opened = inside.config.boot_id, probe.opened_index(inside)
         known, before = self._opened.get(node.name, (b"", 0))
@@ -53,10 +62,16 @@ class Watch(Watcher):
         if opened > max(before, standing.fork_index):
             self._confirmed(node, standing, opened)
 
+    def ends(self, node: SimNode) -> None:
+        """A primary that ends, deposed or not, takes with it what nobody else was to have."""
+        if probe.is_primary(node.node):
+            self.failovers.append(node.world.now)
+
     def _promoted(self, node: SimNode, standing: probe.Standing) -> None:
         """``standing`` is that of the first step as primary: its epoch begins at its fork."""
-        self.promotions.append(node.world.now)
+        self.failovers.append(node.world.now)
         node.world.counts["promotions"] += 1
+        self._forks.append((standing.epoch, standing.fork_index, node.name))
         epoch, index = self._newest
         if standing.fork_index < index and standing.epoch > epoch:
             raise Violation(
@@ -73,26 +88,35 @@ class Watch(Watcher):
                 "two primaries",
                 f"{node.name} and {first[1]} both confirmed in epoch {standing.epoch}",
             )
+        for epoch, index, name in self._forks:
+            if epoch > standing.epoch and index < opened:
+                raise Violation(
+                    "confirmed when deposed",
+                    f"{node.name} confirmed record {opened} in epoch {standing.epoch}, "
+                    f"{name} began epoch {epoch} after record {index}",
+                )
         self._newest = max(self._newest, (standing.epoch, opened))
         for system_id in sorted(probe.in_sync(node.node), key=lambda who: who.int):
-            backup = self._nodes.get(system_id)
+            backup = self._names.get(system_id)
             if backup is None:
                 continue
-            has = _held_by(backup, standing)
+            has = self._ever_held(backup, standing)
             if has < opened:
                 raise Violation(
                     "confirmed early",
                     f"{node.name} confirmed record {opened} of epoch {standing.epoch}, "
-                    f"{backup.name}, which it counts as in sync, has {has}",
+                    f"{backup}, which it counts as in sync, has {has}",
                 )
 
+    def _ever_held(self, backup: str, primary: probe.Standing) -> int:
+        """How many records of ``primary``'s log a backup holds, or held once.
 
-def _held_by(backup: SimNode, primary: probe.Standing) -> int:
-    """How many records of ``primary``'s log a backup holds, or held when a run of it ended.
-
-    The primary can know no better than what was acknowledged by a broker that has died since.
-    """
-    now = probe.standing(backup.node).common(primary)
-    if now and backup.alive:
-        return now
-    return max([now, *(standing.common(primary) for standing in backup.ended)])
+        What was acknowledged by a broker that was started anew since is what the primary can know.
+        """
+        return max(
+            (
+                probe.Standing(epoch, owner, index, 0).common(primary)
+                for (epoch, owner), index in self._ever[backup].items()
+            ),
+            default=0,
+        )
