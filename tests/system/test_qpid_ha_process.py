@@ -112,3 +112,44 @@ def test_a_joining_broker_is_not_promoted_beside_a_primary(
     assert statuses(qpid_ha, brokers) == ["joining", "ready", "ready"]
     three.stop()
     two.stop()
+
+
+def test_urls_are_changed_at_run_time_and_last_until_a_restart(
+    brokers: list[BrokerProcess],
+) -> None:
+    qpid_ha = our_tool("qpid_ha")
+    one, two, three = brokers
+    assert qpid_ha("promote", "-b", one.address)[0] == 0
+    wait_for(qpid_ha, brokers, "active", "ready", "ready")
+    three.stop()
+    three.options.append(f"--ha-brokers-url={three.address}")  # it knows nobody but itself
+    three.start()
+    assert statuses(qpid_ha, [three]) == ["joining"]
+
+    url = ",".join(broker.address for broker in brokers)
+    words = ("set", "--all", "--brokers-url", url, "--public-url", url, "-b", three.address)
+    changed = "".join(f"{broker.address} changed\n" for broker in (three, one, two))
+    assert qpid_ha(*words) == (0, changed)
+    wait_for(qpid_ha, brokers, "active", "ready", "ready")
+    assert (
+        public_urls(qpid_ha, brokers)
+        == ["amqp:" + ",".join(f"tcp:{b.address}" for b in brokers)] * 3
+    )
+
+    two.stop(signal.SIGKILL)
+    status, out = qpid_ha("set", "--all", "--public-url", "", "-b", one.address)
+    lines = out.splitlines()
+    assert status == 1
+    assert [lines[0], lines[2]] == [f"{one.address} changed", f"{three.address} changed"]
+    assert lines[1].startswith(f"{two.address} cannot connect to {two.address}: ")
+    assert "1 of 3 brokers failed" in qpid_ha.errors
+    two.options.append("--ha-public-url=vip")
+    two.start()
+    wait_for(qpid_ha, brokers, "active", "ready", "ready")
+    assert public_urls(qpid_ha, brokers) == ["", "amqp:tcp:vip:5672", ""], "its option counts again"
+
+
+def public_urls(qpid_ha: Tool, brokers: list[BrokerProcess]) -> list[str]:
+    """What each broker tells clients, in the order of its own list."""
+    rows = json.loads(qpid_ha("query", "--all", "--json", "-b", brokers[0].address)[1])
+    return [row["publicUrl"] for row in rows]

@@ -1,9 +1,9 @@
-"""``qpid-ha``: look at the brokers of a cluster, and promote one.
+"""``qpid-ha``: look at the brokers of a cluster, change their URLs, and promote one.
 
 The commands, options and exit codes of the original, which resource managers and scripts rely on:
 0 for success, 1 for a failed test of ``status`` and for every error. Beyond it: ``--json``,
-``status --expect primary|backup``, progress and hints in ``status --all`` (``ha_report``), and
-``promote`` with or without ``--cluster-manager``, also by force.
+``status --expect primary|backup``, progress and hints in ``status --all`` (``ha_report``),
+``promote`` with or without ``--cluster-manager``, also by force, and ``set`` (``ha_set``).
 
 The tool connects with the client property ``qpid.ha-admin`` and is therefore let in by backups.
 """
@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tanist.cli import ha_report
+from tanist.cli import ha_report, ha_set
 from tanist.cli.ha_report import DETAILS, PRIMARY, Member
+from tanist.cli.ha_set import Change
 from tanist.cli.qmf_client import (
     ClientOptions,
     QmfClient,
@@ -54,6 +55,10 @@ COMMANDS: Final = """commands:
                 --force          although it lacks something, when no better broker is left;
                                  prints what is lost, then does it
                 --dry-run        with --force: only print
+  set         give the broker other URLs, until it restarts: change its options, too
+                --brokers-url URL  the members, as ha-brokers-url
+                --public-url URL   what clients are told, as ha-public-url; '' = nothing
+                --all              every broker of the cluster, also of the new list
   ping        exit 0 if the broker answers within the timeout
   replicate QUEUE REMOTE-BROKER
               keep QUEUE of this broker a copy of QUEUE of REMOTE-BROKER; also with the two
@@ -84,6 +89,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--cluster-manager", action="store_true", help="accepted for promote")
     parser.add_argument("--force", action="store_true", help="promote although it lacks something")
     parser.add_argument("--dry-run", action="store_true", help="with --force: only print")
+    parser.add_argument("--brokers-url", metavar="URL", help="for set")
+    parser.add_argument("--public-url", metavar="URL", help="for set")
     parser.add_argument("--expect", metavar="STATUS")
     parser.add_argument("--is-primary", action="store_true")
     parser.add_argument("--all", action="store_true", help="every broker of the cluster")
@@ -219,7 +226,7 @@ class Tool:
         """What every broker of the cluster says; ``depths``: of its replicated queues, too."""
         found: list[Member] = []
         for url in self.brokers():
-            address = f"{url.addresses[0].host}:{url.addresses[0].port}"
+            address = _address(url)
             try:
                 values = self.ha_broker(url)
                 found.append(Member(address, values, "", self._depths(url) if depths else {}))
@@ -244,7 +251,7 @@ class Tool:
         reports: list[dict[str, object]] = []
         for url in self.brokers() if self.arguments.all else [self.url]:
             values = self.ha_broker(url)
-            address = f"{url.addresses[0].host}:{url.addresses[0].port}"
+            address = _address(url)
             if self.arguments.json:
                 reports.append({"address": address, **plain_map(values)})
                 continue
@@ -279,12 +286,53 @@ class Tool:
         chosen = next((m for m in members if str(m.values.get("systemId")) == own), None)
         if chosen is None:  # it is not in its own list
             values = self.ha_broker(self.url)
-            address = f"{self.url.addresses[0].host}:{self.url.addresses[0].port}"
+            address = _address(self.url)
             chosen = Member(address, values, "", self._depths(self.url))
         lost = ha_report.losses(chosen, [m for m in members if m is not chosen])
         self.warn(f"{chosen.address} is {chosen.place}. Promoted now, this is lost:")
         for text in lost or ["nothing that any broker tells of"]:
             self.warn(f"  {text}")
+
+    def set_urls(self) -> int:
+        """``set``: other URLs for one broker or all."""
+        wanted = ha_set.changes(self.arguments.brokers_url, self.arguments.public_url)
+        if self.arguments.all:
+            return self._set_all(wanted)
+        address = self._set(self.url, wanted)
+        if self.arguments.json:
+            self.show(json.dumps({"address": address, "ok": True}))
+        return 0
+
+    def _set_all(self, wanted: list[Change]) -> int:
+        """The brokers are looked up before any of them has another list."""
+        rows: list[dict[str, object]] = []
+        for url in ha_set.targets(self.brokers(), wanted, self.url):
+            row: dict[str, object] = {"address": _address(url), "ok": True}
+            try:
+                self._set(url, wanted)
+            except QmfError as error:
+                row |= {"ok": False, "error": str(error)}
+            rows.append(row)
+            if not self.arguments.json:
+                self.show(f"{row['address']} {row.get('error', 'changed')}")
+        if self.arguments.json:
+            self.show(json.dumps(rows))
+        failed = sum(not row["ok"] for row in rows)
+        if failed:
+            self.warn(f"{failed} of {len(rows)} brokers failed; set them with -b when they answer")
+        return 1 if failed else 0
+
+    def _set(self, url: Url, wanted: list[Change]) -> str:
+        """Change one broker; returns its address. Raises: QmfError that says what was done."""
+        with QmfClient(url, self.options) as client:
+            done = ""
+            for change in wanted:
+                try:
+                    client.call(HA_OBJECT, change.method, {"url": change.text})
+                except QmfError as error:
+                    raise QmfError(f"{error}{done}", error.kind) from error
+                done = f"; {change.option} was changed before"
+            return client.broker
 
     def replicate(self) -> int:
         """``replicate``: keep a queue a copy of its namesake on another broker.
@@ -328,6 +376,11 @@ def _warn(text: str) -> None:
     print(f"qpid-ha: {text}", file=sys.stderr)
 
 
+def _address(url: Url) -> str:
+    """``host:port`` of the broker at ``url``, for people."""
+    return f"{url.addresses[0].host}:{url.addresses[0].port}"
+
+
 def _row(member: Member) -> dict[str, object]:
     """A broker in the JSON of ``status --all``."""
     row: dict[str, object] = {"address": member.address, "status": member.status}
@@ -341,6 +394,7 @@ _COMMANDS: Final[dict[str, Callable[[Tool], int]]] = {
     "promote": Tool.promote,
     "query": Tool.query,
     "replicate": Tool.replicate,
+    "set": Tool.set_urls,
     "status": Tool.status,
     "unreplicate": Tool.unreplicate,
 }
