@@ -446,44 +446,6 @@ def test_a_change_of_members_is_an_event() -> None:
     assert event["_severity"] == 6
 
 
-def failover_lists(session) -> list[list[str]]:
-    """What amq.failover told a session."""
-    found = []
-    for message in session.messages:
-        value = application_headers(message.header)["amq.failover"]
-        assert isinstance(value, list)
-        found.append([str(item) for item in value])
-    return found
-
-
-def test_clients_are_told_the_public_url_and_its_changes() -> None:
-    _, (a,) = running("a")
-    admin = Admin(a)
-    assert Guest(a).known_hosts == []
-    session = Guest(a).session()
-    session.do("queue.declare", queue="f", exclusive=True, auto_delete=True)
-    session.do("exchange.bind", queue="f", exchange="amq.failover", binding_key="f")
-    session.subscribe("f", accept=1)
-    assert failover_lists(session) == []
-    assert admin.call("setPublicUrl", url="n1:7000,n2") == ""
-    told = ["amqp:tcp:n1:7000", "amqp:tcp:n2:5672"]
-    assert failover_lists(session) == [told]
-    assert Guest(a).known_hosts == told
-    found = admin.ha_broker()
-    assert found is not None
-    assert found["publicUrl"] == "amqp:tcp:n1:7000,tcp:n2:5672"
-    refused = admin.call("setPublicUrl", url="n1:port")
-    assert "Invalid URL: n1:port" in refused
-    assert Guest(a).known_hosts == told
-
-
-def test_known_hosts_outside_a_cluster_come_from_their_own_option() -> None:
-    alone = {"ha_cluster": False, "ha_public_url": "not:1"}
-    host = Host(Network(), "a", 1, known_hosts_url="x:1,y:2", **alone)
-    assert Guest(host).known_hosts == ["amqp:tcp:x:1", "amqp:tcp:y:2"]
-    assert Guest(Host(Network(), "a", 1, known_hosts_url="none", **alone)).known_hosts == []
-
-
 def test_members_can_be_set_later() -> None:
     network, (a,) = running("a")
     b = Host(network, "b", 2, ha_brokers_url="")

@@ -23,6 +23,7 @@ from tanist.node.identity import (
 )
 from tanist.wire.amqp010.transfer import application_headers, scan_header
 from tanist.wire.amqp010.values import STR16_CODE, Array
+from tests.broker.node.network import Admin, Guest, Host, Network, promote, running
 
 SYSTEM_ID = UUID(int=7)
 
@@ -74,3 +75,67 @@ def test_the_failover_message_is_an_array_of_one_address_an_element() -> None:
 
 def test_without_a_public_url_there_is_none() -> None:
     assert failover_message(parse_url("")) is None
+
+
+# -- what clients are told -----------------------------------------------------------------
+
+
+def failover_lists(session) -> list[list[str]]:
+    """What amq.failover told a session."""
+    found = []
+    for message in session.messages:
+        value = application_headers(message.header)["amq.failover"]
+        assert isinstance(value, list)
+        found.append([str(item) for item in value])
+    return found
+
+
+def test_clients_are_told_the_public_url_and_its_changes() -> None:
+    _, (a,) = running("a")
+    admin = Admin(a)
+    assert Guest(a).known_hosts == []
+    session = Guest(a).session()
+    session.do("queue.declare", queue="f", exclusive=True, auto_delete=True)
+    session.do("exchange.bind", queue="f", exchange="amq.failover", binding_key="f")
+    session.subscribe("f", accept=1)
+    assert failover_lists(session) == []
+    assert admin.call("setPublicUrl", url="n1:7000,n2") == ""
+    told = ["amqp:tcp:n1:7000", "amqp:tcp:n2:5672"]
+    assert failover_lists(session) == [told]
+    assert Guest(a).known_hosts == told
+    found = admin.ha_broker()
+    assert found is not None
+    assert found["publicUrl"] == "amqp:tcp:n1:7000,tcp:n2:5672"
+    refused = admin.call("setPublicUrl", url="n1:port")
+    assert "Invalid URL: n1:port" in refused
+    assert Guest(a).known_hosts == told
+
+
+def test_clients_are_told_again_at_each_change_and_not_at_all_of_nothing() -> None:
+    _, (a,) = running("a", ha_public_url="n1:7000")
+    admin = Admin(a)
+    session = Guest(a).session()
+    session.do("queue.declare", queue="f", exclusive=True, auto_delete=True)
+    session.do("exchange.bind", queue="f", exchange="amq.failover", binding_key="f")
+    session.subscribe("f", accept=1)
+    for url in ("n2", "", "n3"):
+        assert admin.call("setPublicUrl", url=url) == ""
+        assert Guest(a).known_hosts == [f"amqp:tcp:{host}:5672" for host in filter(None, [url])]
+    told = ["amqp:tcp:n1:7000", "amqp:tcp:n2:5672", "amqp:tcp:n3:5672"]
+    assert failover_lists(session) == [[url] for url in told]
+
+
+def test_a_backup_with_another_public_url_tells_it_once_it_is_primary() -> None:
+    network, (a, b) = running("a", "b", ha_public_url="a")
+    assert Admin(b).call("setPublicUrl", url="a,b") == ""
+    a.kill()
+    network.run()
+    assert promote(b) == ""
+    assert Guest(b).known_hosts == ["amqp:tcp:a:5672", "amqp:tcp:b:5672"]
+
+
+def test_known_hosts_outside_a_cluster_come_from_their_own_option() -> None:
+    alone = {"ha_cluster": False, "ha_public_url": "not:1"}
+    host = Host(Network(), "a", 1, known_hosts_url="x:1,y:2", **alone)
+    assert Guest(host).known_hosts == ["amqp:tcp:x:1", "amqp:tcp:y:2"]
+    assert Guest(Host(Network(), "a", 1, known_hosts_url="none", **alone)).known_hosts == []

@@ -16,7 +16,7 @@ from tanist.wire.amqp010.connection import Connection, ConnectionSettings
 from tanist.wire.amqp010.events import Attached, Command, Event, Opening, SaslStart
 from tanist.wire.amqp010.session import Session
 from tanist.wire.amqp010.values import Value, uint32, uint64
-from tests.broker.node.network import Guest, Host, Network, promote, running
+from tests.broker.node.network import Admin, Guest, Host, Network, promote, running
 
 ME = UUID(int=1, version=4)
 OTHER = UUID(int=2, version=4)
@@ -471,3 +471,28 @@ def test_without_members_nobody_is_dialled() -> None:
     lone.network.advance(10.0)
     assert lone.dials() == []
     assert not lone.host.node.cluster.backup.unchecked
+
+
+def test_a_backup_with_another_list_keeps_its_link_and_dials_the_new_list_after_it() -> None:
+    """b does not know c at first, and would never find it as its next primary."""
+    network = Network()
+    urls = {"a": "a,b,c", "b": "a,b", "c": "a,b,c"}
+    hosts = [Host(network, name, n, ha_brokers_url=urls[name]) for n, name in enumerate(urls, 1)]
+    a, b, c = hosts
+    network.run()
+    assert promote(a) == ""
+    network.advance(2.0)
+    assert Admin(b).call("setBrokersUrl", url="c,b") == ""
+    network.advance(2.0)
+    assert [host.status for host in hosts] == ["active", "ready", "ready"]
+    followed = [line for line in b.log if line.startswith("Connected to primary")]
+    assert followed == ["Connected to primary tcp:a:5672"], "once: the link was not touched"
+    before = len(b.outputs)
+    a.kill()
+    network.run()
+    assert promote(c) == ""
+    network.advance(2.0)
+    assert (b.status, c.status) == ("ready", "active")
+    dials = [output for output in b.outputs[before:] if isinstance(output, Connect)]
+    assert {dial.host for dial in dials} <= {"b", "c"}
+    assert dials[0].host == "c", "the new list, from its first element"
