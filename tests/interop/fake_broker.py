@@ -5,7 +5,7 @@ a run share (the parent of --data-dir): each operation is written to it before i
 a promoted node reads it. Speaks JSON lines, not AMQP. FAKE_FAULT in the environment breaks a
 promise: ``lose`` confirms every 20th message without taking it, ``invent`` adds one,
 ``again`` gives messages out again without a mark, ``traceback`` logs one, ``crash`` ends the
-promoted broker soon.
+promoted broker soon, ``keep`` says that it changed its public URL, and does not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import threading
 import time
 from pathlib import Path
 
-ADMIN = ("status", "query", "promote")
+ADMIN = ("status", "query", "promote", "others", "set")
 
 
 class State:
@@ -103,6 +103,14 @@ class Connection:
         if self.state.status != "active":
             self.state.promote()
         return "promoted"
+
+    def others(self, **_):
+        return self.state.others
+
+    def set(self, url, **_):
+        if os.environ.get("FAKE_FAULT") != "keep":
+            self.state.public_url = url
+        return "changed"
 
     def hello(self, **_):
         return "hello"

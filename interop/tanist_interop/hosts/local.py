@@ -41,6 +41,8 @@ class Settings:
     nodes: int = 3
     link_heartbeat_s: int = 1
     options: tuple[str, ...] = ()
+    tell_first: bool = False
+    """Clients are told the first broker's address only, until ``tell_all``."""
 
 
 @dataclass
@@ -67,6 +69,8 @@ class LocalCluster:
         self.folder = folder
         self.settings = settings
         self.nodes: list[Node] = []
+        self.told: list[str] = []
+        """Addresses that the brokers tell clients."""
         self.operator = Operator(settings.qpid_ha, folder / "qpid-ha.log")
 
     def start(self) -> None:
@@ -76,6 +80,7 @@ class LocalCluster:
             Node(f"n{number}", listener.getsockname()[1])
             for number, listener in enumerate(listeners, 1)
         ]
+        self.told = self.addresses()[: 1 if self.settings.tell_first else None]
         for node, listener in zip(self.nodes, listeners, strict=True):
             self._start_node(node, listener)
 
@@ -85,7 +90,6 @@ class LocalCluster:
 
     def command(self, node: Node, descriptor: int, log: Path) -> list[str]:
         """The broker's command line."""
-        url = ",".join(self.addresses())
         return [
             *self.settings.qpidd,
             f"--socket-fd={descriptor}",
@@ -94,8 +98,8 @@ class LocalCluster:
             "--auth=no",
             f"--data-dir={self.folder / node.name}",
             "--ha-cluster=yes",
-            f"--ha-brokers-url={url}",
-            f"--ha-public-url={url}",
+            f"--ha-brokers-url={','.join(self.addresses())}",
+            f"--ha-public-url={','.join(self.told)}",
             "--ha-replicate=all",
             "--link-maintenance-interval=0.1",
             "--max-negotiate-time=2000",
@@ -177,6 +181,12 @@ class LocalCluster:
     def promote(self, node: int) -> None:
         """``qpid-ha promote``. Raises: HostError."""
         self.operator.promote(self.nodes[node].address)
+
+    def tell_all(self, node: int) -> None:
+        """Make the brokers tell clients every address, as an operator does: those that run by
+        ``qpid-ha set`` on this one, those that start later by their options. Raises: HostError."""
+        self.told = self.addresses()
+        self.operator.set_public_url(self.nodes[node].address, ",".join(self.told))
 
     def form(self, deadline_s: float, pause: Callable[[float], None] = time.sleep) -> None:
         """Make node 0 the primary and wait until the others are ready. Raises: HostError."""

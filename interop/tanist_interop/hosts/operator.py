@@ -1,4 +1,4 @@
-"""The operator: asks and promotes brokers with the ``qpid-ha`` command, as people do."""
+"""The operator: asks, changes and promotes brokers with the ``qpid-ha`` command, as people do."""
 
 from __future__ import annotations
 
@@ -43,6 +43,13 @@ class Operator:
         code, text = self._finish(address, "promote", process, timeout_s)
         if code != 0:
             raise HostError(f"qpid-ha promote of {address} failed ({code}): {text.strip()}")
+
+    def set_public_url(self, address: str, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        """Let every broker that this one knows tell clients ``url``. Raises: HostError."""
+        process = self._start(address, ["set", "--all", "--public-url", url], timeout_s)
+        code, text = self._finish(address, "set", process, timeout_s)
+        if code != 0:
+            raise HostError(f"qpid-ha set at {address} failed ({code}): {text.strip()}")
 
     def ready_members(self, address: str, timeout_s: float = TIMEOUT_S) -> list[str] | None:
         """``host:port`` of each backup that this primary lists as ready; None if it is no primary,

@@ -89,6 +89,8 @@ def _read_mark(story: Story, t: int, event: dict[str, object]) -> None:
     elif name in ("promoted", "rejoined"):
         story.words.append((t, f"{name} {node}"))
         _turn(story, t, node, "serves" if name == "promoted" else "stands by")
+    elif name == "urls_changed":
+        story.words.append((t, "URLs changed"))
 
 
 def _turn(story: Story, t: int, node: str, state: str) -> None:

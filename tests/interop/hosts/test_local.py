@@ -8,6 +8,7 @@ import pytest
 
 from tanist_interop.hosts.local import LocalCluster, Settings, bad_lines
 from tanist_interop.hosts.operator import HostError
+from tests.interop.fake_broker import ask
 
 
 @pytest.fixture
@@ -46,6 +47,27 @@ def test_a_cluster_forms_and_survives(cluster):
     assert cluster.stop() == [("n1", 0, True), ("n2", 0, True), ("n3", 0, True)]
     assert cluster.trouble() == []
     assert (cluster.folder / "n1.2.log").exists()
+
+
+def test_brokers_tell_clients_one_address_until_they_tell_all(tmp_path, fake_qpidd, fake_qpid_ha):
+    cluster = LocalCluster(tmp_path, Settings(fake_qpidd, fake_qpid_ha, tell_first=True))
+    try:
+        cluster.start()
+        cluster.form(10)
+        every = cluster.addresses()
+        assert ask(every[0], "addresses", 1) == every[:1]
+        cluster.tell_all(0)
+        assert ask(every[0], "addresses", 1) == every
+        cluster.kill(0)
+        cluster.promote(1)
+        assert ask(every[1], "addresses", 1) == every, "a backup was told, too"
+        cluster.restart(0)
+        cluster.wait_ready(0, 10)
+        cluster.kill(1)
+        cluster.promote(0)
+        assert ask(every[0], "addresses", 1) == every, "it started with the new one"
+    finally:
+        cluster.stop()
 
 
 def test_a_suspended_broker_takes_connections_and_says_nothing(cluster):

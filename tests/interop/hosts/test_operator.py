@@ -66,6 +66,19 @@ def test_promote_passes_what_qpid_ha_wants(tmp_path):
     assert wanted in (tmp_path / "log").read_text()
 
 
+def test_the_public_url_is_set_on_all(tmp_path):
+    subject = operator(tmp_path, "import sys; print(sys.argv[1:])")
+    subject.set_public_url("x:1", "x:1,y:2")
+    wanted = "['-b', 'x:1', '--timeout', '10', 'set', '--all', '--public-url', 'x:1,y:2']"
+    assert wanted in (tmp_path / "log").read_text()
+
+
+def test_a_public_url_that_was_not_set_everywhere_says_where(tmp_path):
+    subject = operator(tmp_path, "import sys; print('y:2 gone'); sys.exit(1)")
+    with pytest.raises(HostError, match=r"set at x:1 failed \(1\): y:2 gone"):
+        subject.set_public_url("x:1", "x:1,y:2")
+
+
 def test_a_refused_promotion_says_why(tmp_path):
     subject = operator(tmp_path, "import sys; sys.exit('Still catching up')")
     with pytest.raises(HostError, match="Still catching up"):

@@ -28,6 +28,12 @@ def test_marks_of_a_failover_have_words(story):
         assert text in picture
 
 
+def test_a_change_of_urls_has_words(story):
+    story.run()
+    story.mark("urls_changed")
+    assert "URLs changed" in words(svg_of(story))
+
+
 def test_a_lane_shows_what_a_broker_was(story):
     story.run()
     story.mark("formed")

@@ -97,6 +97,13 @@ def test_a_promotion_that_never_works_says_why(subject, monkeypatch):
         subject.promote([1, 2])
 
 
+def test_a_change_of_urls_is_asked_of_the_primary_and_noted(subject):
+    subject.primary = 2
+    subject.tell_all()
+    assert subject.cluster.done == [("tell_all", 2)]
+    assert [n["name"] for n in notes(subject, "mark")] == ["urls_changed"]
+
+
 def test_memory_of_what_runs_is_noted(subject):
     subject.note_memory("whole")
     found = [(n["node"], n["bytes"], n["life"]) for n in notes(subject, "memory")]
