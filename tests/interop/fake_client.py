@@ -75,6 +75,15 @@ class Tasks:
         self.reopen = False
         self.stopped: set[int] = set()
 
+    def follow(self, link: Link, given: list[str]) -> None:
+        """Ask again and again which addresses there are."""
+        while True:
+            try:
+                self.addresses[:] = given + link.once({"op": "addresses"})
+            except (OSError, ValueError):
+                link.open()
+            time.sleep(0.02)
+
     def over(self, task: int) -> bool:
         return task in self.stopped or 0 in self.stopped
 
@@ -144,7 +153,9 @@ def answer(tasks: Tasks, request: dict) -> None:
         link = Link(tasks.addresses)
         link.open()
         if request["failover"] == "exchange":
+            given = list(tasks.addresses)
             tasks.addresses += link.once({"op": "addresses"})
+            threading.Thread(target=tasks.follow, args=(link, given), daemon=True).start()
         write("done", in_reply_to=number)
     elif kind in ("send", "receive", "drain"):
         write("done", in_reply_to=number)

@@ -85,20 +85,25 @@ def run_once(
     words = ["tanist-interop", "--scenario", scenario.name, "--seed", str(seed)]
     command = shlex.join([*words, "--clients", names, *options.arguments])
     context: dict[str, object] = {"command": command, "python": sys.version.split()[0]}
-    settings = Settings(
-        options.qpidd, options.qpid_ha, scenario.nodes, scenario.link_heartbeat_s,
-        options.broker_options,
-    )  # fmt: skip
     plan = Plan(scenario, seed, clients, folder, context)
     say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")
     began = time.monotonic()
-    play = Play(plan, LocalCluster(folder, settings), Program, say)
+    cluster = LocalCluster(folder, settings(options, scenario))
+    play = Play(plan, cluster, Program, say)
     verdict = play.run()
     seconds = time.monotonic() - began
     write_reports(folder, verdict, seconds)
     say("")
     say(table.render(verdict.as_json(), seconds))
     return verdict, seconds
+
+
+def settings(options: Options, scenario: Scenario) -> Settings:
+    """The brokers that a scenario wants."""
+    return Settings(
+        options.qpidd, options.qpid_ha, scenario.nodes, scenario.link_heartbeat_s,
+        options.broker_options, scenario.change_urls,
+    )  # fmt: skip
 
 
 def rejudge(path: Path, say: Callable[[str], None]) -> int:

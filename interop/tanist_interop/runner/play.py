@@ -7,6 +7,7 @@ history, and only the history is judged.
 
 from __future__ import annotations
 
+import operator
 import random
 import time
 from collections.abc import Callable
@@ -129,13 +130,13 @@ class Play:
         if not able:
             raise DrillError("no client can run here")
         self.flows = flows([spec.name for spec in able], self.scenario.flows_each)
-        if not any(m.name.endswith(".drain") for m in self._up()):
+        if not any(map(drains, self._up())):
             self._add_drainer(able)
             self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
 
     def connect(self) -> None:
         """Open all connections and create the queues."""
-        members = [m for m in self._up() if not m.name.endswith(".drain")]
+        members = [m for m in self._up() if not drains(m)]
         if self.scenario.failover == "exchange" and not any(map(asks_exchange, members)):
             raise DrillError("no client here can ask amq.failover for addresses")
         self._open(members)
@@ -178,6 +179,9 @@ class Play:
 
     def _strike_once(self) -> None:
         moment = fault_moment(self.scenario, self.plan.seed)
+        if self.scenario.change_urls:
+            self._wait_acks(moment // 2, 1, {}, "before the change of URLs")
+            self._change_urls()
         self._wait_acks(moment, self.scenario.each_min, {}, "before the fault")
         self.warden.note_memory("fault")
         fault = self._begin_fault()
@@ -194,6 +198,19 @@ class Play:
             self.warden.rejoined(fault.node)
             self._progress(f"n{fault.node + 1} is back, a ready backup")
 
+    def _change_urls(self) -> None:
+        """Let clients be told all addresses; returns when all must have heard of it: when more has
+        passed through each since than can have been under way to it."""
+        self.warden.tell_all()
+        self._progress("clients are told all addresses")
+        self.crew.pump(0.0)
+        s, stage = self.scenario, "after the change of URLs"
+        enough = max(s.each_min, s.window + s.prefetch)
+        before = dict(self.crew.acknowledged)
+        wanted = [count + enough for count in self._received()]
+        self._wait_acks(0, enough, before, stage)
+        self.crew.wait(lambda: all(map(operator.ge, self._received(), wanted)), stage)
+
     def finish(self) -> None:
         """Enough acknowledged: stop the senders, let the receivers catch up, stop them."""
         if not self.scenario.soak_s:
@@ -208,7 +225,7 @@ class Play:
 
     def drain(self) -> None:
         """A fresh client takes what is left."""
-        member = next(m for m in self._up() if m.name.endswith(".drain"))
+        member = next(filter(drains, self._up()))
         self._open([member])
         s = self.scenario
         told = []
@@ -255,14 +272,15 @@ class Play:
         self.crew.call(told, "connecting")
 
     def _connect(self, member: Member) -> protocol.Connect:
-        """How this program is to connect."""
+        """How this program is to connect. The drainer fails over to nobody: it is given all
+        addresses, because a library that knows one gives up soon, however busy the machine is."""
         s, number = self.scenario, member.next_id()
         addresses = self.cluster.addresses()
-        if s.failover == "exchange" and asks_exchange(member):
+        if s.failover == "exchange" and asks_exchange(member) and not drains(member):
+            first = addresses[self.warden.primary]
             return protocol.Connect(
-                number, [addresses[self.warden.primary]], s.client_heartbeat_s,
-                failover="exchange", reopen=s.reopen,
-            )  # fmt: skip
+                number, [first], s.client_heartbeat_s, failover="exchange", reopen=s.reopen
+            )
         if s.backup_first:
             addresses = addresses[1:] + addresses[:1]
         return protocol.Connect(number, addresses, s.client_heartbeat_s, reopen=s.reopen)
@@ -272,11 +290,13 @@ class Play:
             self.crew.tell(member, protocol.Stop(member.next_id(), task))
         self.crew.wait(lambda: all(task in m.ended for m, task in tasks), stage)
 
+    def _received(self) -> list[int]:
+        """For each flow: how many of its messages were received."""
+        return [len(self.crew.received.get(flow.producer, ())) for flow in self.flows]
+
     def _caught_up(self) -> bool:
-        return all(
-            len(self.crew.received.get(f.producer, ())) >= self.crew.acknowledged[f.producer]
-            for f in self.flows
-        )
+        sent = [self.crew.acknowledged[flow.producer] for flow in self.flows]
+        return all(map(operator.ge, self._received(), sent))
 
     def _wait_acks(self, total: int, each: int, before: dict[str, int], stage: str) -> None:
         acks = self.crew.acknowledged
@@ -316,6 +336,11 @@ class Play:
         passed = time.monotonic() - self.began
         self.told = time.monotonic()
         self.say(f"{passed:6.1f} s  {acks:7,} acknowledged {received:7,} received  {what}")
+
+
+def drains(member: Member) -> bool:
+    """Whether the program is the fresh one for the end."""
+    return member.name.endswith(".drain")
 
 
 def asks_exchange(member: Member) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from tanist_interop.scenarios.scenario import BASE_CHECKS, Scenario
@@ -53,6 +54,13 @@ FAILOVER_EXCHANGE: Final = Scenario(
     checks=(*BASE_CHECKS, "failover", "rejoin"),
 )
 
+CHANGED_URLS: Final = replace(
+    FAILOVER_EXCHANGE,
+    name="changed-urls",
+    summary="as failover-exchange; the other addresses are made known only while clients stream",
+    change_urls=True,
+)
+
 SOAK: Final = Scenario(
     name="soak",
     summary="kill, hang and restart brokers at random; what matters is what is there at the end",
@@ -74,6 +82,7 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         STOPPED_BACKUP,
         BACKUP_ADDRESS_FIRST,
         FAILOVER_EXCHANGE,
+        CHANGED_URLS,
         SOAK,
     )
 }

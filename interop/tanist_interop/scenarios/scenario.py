@@ -49,6 +49,9 @@ class Scenario:
     failover: str = "addresses"
     """Where clients learn the addresses to reconnect to: ``addresses`` (they are given all) or
     ``exchange`` (those that can are given the primary's only, and ask ``amq.failover``)."""
+    change_urls: bool = False
+    """Brokers tell clients the first one's address only; between the start and the fault
+    ``qpid-ha set`` makes them tell all."""
     reopen: bool = False
     """Clients open a connection anew when their library gave one up for good."""
     acknowledged_min: int = 10_000

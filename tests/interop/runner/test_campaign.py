@@ -74,6 +74,13 @@ def test_an_invalid_run_and_an_unknown_one(options, monkeypatch):
     assert campaign.run(options(), lambda _: None) == 2
 
 
+def test_brokers_are_as_the_scenario_wants_them(options):
+    wanted = options(broker_options=("--trace",))
+    found = campaign.settings(wanted, CATALOGUE["changed-urls"])
+    assert (found.nodes, found.options, found.tell_first) == (3, ("--trace",), True)
+    assert not campaign.settings(wanted, CATALOGUE["failover-exchange"]).tell_first
+
+
 def test_folders_have_their_own_names(tmp_path):
     assert campaign.make_folder(tmp_path, "x").name == "x"
     assert campaign.make_folder(tmp_path, "x").name == "x.2"

@@ -32,7 +32,10 @@ def play(tmp_path, clients_dir, fake_qpidd, fake_qpid_ha):
         folder = tmp_path / "run"
         folder.mkdir()
         plan = Plan(scenario, 3, list(discover(clients_dir).values()), folder, {"command": "x"})
-        cluster = LocalCluster(folder, Settings(fake_qpidd, fake_qpid_ha, options=options))
+        settings = Settings(
+            fake_qpidd, fake_qpid_ha, options=options, tell_first=scenario.change_urls
+        )
+        cluster = LocalCluster(folder, settings)
         subject = Play(plan, cluster, Program, lambda _: None)
         subject.crew.quiet_s = quiet_s
         return subject.run(), subject
@@ -46,9 +49,21 @@ def connects(subject):
     return [request for _, request in history.requests(records, protocol.Connect)]
 
 
-def promoted(subject):
-    """The address of the broker that serves in the end."""
-    return subject.cluster.addresses()[subject.warden.primary]
+def marks(subject):
+    """The moments that the drill noted, in their order."""
+    notes = history.notes(history.load(subject.journal.path), "mark")
+    return [note.event["name"] for note in notes]
+
+
+def told(subject):
+    """The different ways in which programs were told to connect."""
+    return {(tuple(c.addresses), c.failover) for c in connects(subject)}
+
+
+def how_exchange_is_told(subject):
+    """The first primary's address; the drainer gets all, and asks nobody."""
+    addresses = tuple(subject.cluster.addresses())
+    return {(addresses[:1], "exchange"), (addresses, "addresses")}
 
 
 def only(verdict, checker):
@@ -83,16 +98,13 @@ def test_backup_address_first(play):
     verdict, subject = play("backup-address-first", 200)
     assert verdict.valid is Valid.TRUE
     addresses = subject.cluster.addresses()
-    tried = {tuple(request.addresses) for request in connects(subject)}
-    assert tried == {(addresses[1], addresses[2], addresses[0])}
+    assert told(subject) == {((addresses[1], addresses[2], addresses[0]), "addresses")}
 
 
 def test_failover_exchange(play):
     verdict, subject = play("failover-exchange")
     assert verdict.valid is Valid.TRUE
-    told = {(tuple(c.addresses), c.failover) for c in connects(subject)}
-    addresses = subject.cluster.addresses()
-    assert told == {((address,), "exchange") for address in (addresses[0], promoted(subject))}
+    assert told(subject) == how_exchange_is_told(subject)
 
 
 def test_clients_that_learn_no_other_address_do_not_fail_over(play):
@@ -100,6 +112,27 @@ def test_clients_that_learn_no_other_address_do_not_fail_over(play):
     assert verdict.valid is Valid.FALSE
     problems = [text for text in verdict.as_json()["problems"] if text.startswith("failover")]
     assert problems[0] == "failover: a.send: no acknowledgement after the promotion"
+
+
+def test_changed_urls(play):
+    verdict, subject = play("changed-urls")
+    assert verdict.as_json()["problems"] == []
+    assert verdict.valid is Valid.TRUE
+    assert told(subject) == how_exchange_is_told(subject)
+    moments = [marks(subject).index(name) for name in ("streaming", "urls_changed", "promoted")]
+    assert moments == sorted(moments)
+    addresses = subject.cluster.addresses()
+    command = subject.cluster.command(subject.cluster.nodes[0], 3, subject.plan.folder / "log")
+    assert f"--ha-public-url={','.join(addresses)}" in command, "whoever restarts says so, too"
+
+
+def test_if_the_change_of_urls_is_left_out_clients_do_not_fail_over(play, monkeypatch):
+    monkeypatch.setenv("FAKE_FAULT", "keep")
+    verdict, subject = play("changed-urls", quiet_s=2.0)
+    assert verdict.valid is Valid.FALSE
+    problems = [text for text in verdict.as_json()["problems"] if text.startswith("failover")]
+    assert problems[0] == "failover: a.send: no acknowledgement after the promotion"
+    assert "urls_changed" in marks(subject), "the brokers had said that they changed it"
 
 
 def make_simple(clients_dir, name):
@@ -114,8 +147,14 @@ def test_a_client_that_cannot_ask_the_exchange_is_given_all_addresses(play, clie
     make_simple(clients_dir, "a")
     verdict, subject = play("failover-exchange")
     assert verdict.valid is Valid.TRUE
-    told = {(len(c.addresses), c.failover) for c in connects(subject)}
-    assert told == {(3, "addresses"), (1, "exchange")}
+    records = history.load(subject.journal.path)
+    ways = {
+        record.source: (len(connect.addresses), connect.failover)
+        for record, connect in history.requests(records, protocol.Connect)
+    }
+    assert ways.pop("a.drain") == (3, "addresses")
+    every, one = (3, "addresses"), (1, "exchange")
+    assert ways == {"a.send": every, "a.receive": every, "b": one}
 
 
 def test_if_no_client_can_ask_the_exchange_nothing_is_shown(play, monkeypatch):

@@ -15,6 +15,7 @@ def test_scenarios_make_sense(scenario):
     assert scenario.promote == (scenario.fault != "" and scenario.target == "primary")
     assert scenario.fault or not scenario.heal
     assert scenario.failover in ("addresses", "exchange")
+    assert scenario.failover == "exchange" or not scenario.change_urls
     assert scenario.fault_after[0] >= scenario.each_min or not scenario.fault
     assert scenario.fault_after[1] < scenario.acknowledged_min or not scenario.fault
     assert ("rejoin" in scenario.checks) == (scenario.heal or scenario.soak_s > 0)
