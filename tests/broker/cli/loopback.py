@@ -2,7 +2,7 @@
 
 ``LoopbackBroker`` performs what the node wants, except that every dial to another broker is
 refused: the tools talk to one broker at a time. ``DeafServer`` accepts and says nothing, or says
-one thing.
+one thing. ``Original`` is what the old broker showed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import time
 from types import TracebackType
 from uuid import UUID
 
+from tanist.management.agent import ManagedObject
 from tanist.node.config import NodeConfig
 from tanist.node.inputs import Connected, Disconnected, Input, Listening, Received, Started, Tick
 from tanist.node.node import Node
 from tanist.node.outputs import Arm, Close, Connect, Output, Send
+from tanist.wire.amqp010.values import Value
 
 WAIT_S = 0.05
 
@@ -201,3 +203,22 @@ def free_address() -> str:
     """An address where nobody listens."""
     with listener() as gone:
         return f"127.0.0.1:{gone.getsockname()[1]}"
+
+
+def cluster_url(*brokers: LoopbackBroker) -> str:
+    """The addresses of these brokers, as the members of a cluster."""
+    return ",".join(broker.address for broker in brokers)
+
+
+class Original(ManagedObject):
+    """A habroker as the original shows it: its texts are octets."""
+
+    def values(self) -> dict[str, Value]:
+        return {
+            "status": b"active",
+            "systemId": UUID(int=1, version=4),
+            "brokersUrl": b"",
+            "publicUrl": b"",
+            "replicateDefault": b"all",
+            "members": [{"host-name": b"node1"}],
+        }
