@@ -10,52 +10,43 @@ from tanist.ha.log import Log
 from tanist.ha.roles import Status
 from tanist.ha.standing import PeerStatus
 from tanist.ha.url import Address
-from tanist.node.links import Links
 from tanist.node.rivals import Rivals
-from tests.broker.node.network import Guest, cluster, promote, running
+from tests.broker.node.network import Guest, Host, Network, cluster, promote, running
 
 ME, OTHER, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
 MINE, THEIRS = UUID(int=11), UUID(int=12)
 
 
-class Asked(Links):
-    """Links that ask nobody: the test says what was heard."""
-
-    def __init__(self) -> None:
-        self.verifying = set()
-        self.heard = []
-        self.rounds = 0
-
-    def verify(self, now: float, addresses: list[Address], hung: str = "") -> None:
-        self.rounds += 1
-        self.verifying = {1}
-
-    def answered(self, *peers: PeerStatus) -> None:
-        self.heard = list(peers)
-        self.verifying = set()
-
-
 class Scene:
-    """A primary of epoch 3."""
+    """A primary of epoch 3 whose dials nobody answers: the test says what was heard."""
 
     def __init__(self, may_renew: bool = True) -> None:
         log = Log()
         log.begin_epoch(3, MINE)
-        self.links = Asked()
+        self.links = Host(Network(), "me", 1).node.cluster.links
         self.rivals = Rivals(ME, log, self.links)
         self.rivals.may_renew = may_renew
 
+    def asks(self) -> bool:
+        """All others have been asked and not all have answered."""
+        return bool(self.links.verifying)
+
+    def answered(self, *peers: PeerStatus) -> None:
+        """All who answered have done so."""
+        self.links.heard = list(peers)
+        self.links.verifying.clear()
+
     def look(self, peer: PeerStatus) -> str:
         """What it says to a member at once: why it stops."""
-        return self.rivals.look(peer, 0, 1.0, []).stop
+        return self.rivals.look(peer, 0, 1.0, [Address("tcp", "peer", 1)]).stop
 
     def after_asking(self, *peers: PeerStatus) -> tuple[str, int]:
         """It saw the first one, asked all and heard these."""
         assert self.look(peers[0]) == ""
-        assert self.links.rounds == 1
+        assert self.asks()
         undecided = self.rivals.decide(0)
         assert (undecided.stop, undecided.past) == ("", 0)
-        self.links.answered(*peers)
+        self.answered(*peers)
         verdict = self.rivals.decide(0)
         return verdict.stop, verdict.past
 
@@ -71,7 +62,7 @@ def test_our_own_followers_and_older_ones_are_nobodys_rivals() -> None:
     assert scene.look(backup(3, OTHER, owner=MINE)) == ""
     assert scene.look(backup(2, OTHER)) == ""
     assert scene.look(backup(3, OTHER)) == "", "not newer: it refuses us, and says so"
-    assert scene.links.rounds == 0
+    assert not scene.asks()
     assert scene.rivals.decide(0).past == 0
 
 
@@ -109,7 +100,7 @@ def test_a_living_primary_of_a_newer_epoch_deposes_us_though_it_counts_on_us() -
 def test_who_is_gone_when_all_were_asked_changes_nothing() -> None:
     scene = Scene()
     assert scene.look(backup(4, OTHER, ME)) == ""
-    scene.links.answered()
+    scene.answered()
     verdict = scene.rivals.decide(0)
     assert (verdict.stop, verdict.past) == ("", 0)
 
@@ -118,7 +109,7 @@ def test_who_had_not_everything_does_not_renew() -> None:
     scene = Scene(may_renew=False)
     assert "epoch 4" in scene.look(backup(4, OTHER, ME))
     assert scene.look(backup(3, OTHER, ME)) == ""
-    assert scene.links.rounds == 0
+    assert not scene.asks()
 
 
 # -- nodes together ------------------------------------------------------------------------
