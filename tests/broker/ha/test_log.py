@@ -60,8 +60,18 @@ def test_a_follower_of_this_epoch_goes_on_if_the_log_reaches_back() -> None:
     assert log.meet(1, B, 4, 4) == -1, "another history with the same number"
 
 
-def test_an_empty_follower_goes_on_from_the_very_first_record() -> None:
-    assert filled(2).meet(0, NO_OWNER, 0, 0) == 0
+def test_a_follower_that_has_nothing_needs_a_snapshot() -> None:
+    log = filled(2)
+    assert log.meet(0, NO_OWNER, 0, 0) == -1
+    assert log.meet(1, A, 0, 0) == -1
+    log.begin_epoch(2, B)
+    assert log.meet(9, A, 4, 0) == -1, "not even the beginning do we have in common"
+
+
+def test_where_nothing_is_there_is_nothing_to_send() -> None:
+    log = Log()
+    log.begin_epoch(1, A)
+    assert log.meet(0, NO_OWNER, 0, 0) == 0
 
 
 def test_a_follower_of_the_epoch_before_goes_on_up_to_the_fork() -> None:

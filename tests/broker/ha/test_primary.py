@@ -33,16 +33,24 @@ def test_alone_everything_is_confirmable_at_once() -> None:
     assert cluster.opened == cluster.log.index == 4
 
 
-def test_an_empty_backup_goes_on_from_the_first_record() -> None:
+def test_a_backup_goes_on_where_it_was() -> None:
     cluster = Cluster()
     cluster.publish()
-    link = cluster.join(1)
+    cluster.publish()
+    link = cluster.join(1, epoch=1, index=1)
     received = link.received
     assert kinds(received) == [KIND_HELLO, KIND_BATCHES]
     assert len(decode_batches(received[1])) == 2
     hello = decode_hello(received[0])
-    assert (hello.mode, hello.index, hello.end) == (RESUME, 0, 2)
+    assert (hello.mode, hello.index, hello.end) == (RESUME, 1, 3)
     assert [(e.number, e.owner) for e in hello.history] == [(0, NO_OWNER), (1, ME)]
+
+
+def test_an_empty_backup_gets_what_there_is_not_what_there_was() -> None:
+    cluster = Cluster()
+    cluster.publish()
+    hello = decode_hello(cluster.join(1).received[0])
+    assert (hello.mode, hello.index) == (SNAPSHOT, 2)
 
 
 def test_a_backup_of_an_unknown_history_gets_everything() -> None:
@@ -88,16 +96,17 @@ def test_a_backup_that_was_cut_off_before_its_first_message_starts_over() -> Non
 
 def test_a_synced_backup_holds_confirmations_before_it_is_ready() -> None:
     cluster = Cluster()
-    cluster.join(1)
+    cluster.publish()
+    cluster.join(1, epoch=1, index=1)
     assert cluster.acknowledge(1, 1) == []
     assert cluster.phase(1) is Phase.SYNCING, "it knows whom it follows"
     cluster.publish()
-    assert cluster.opened == 1, "what was confirmed stays; what is new waits"
+    assert cluster.opened == 2, "what was confirmed stays; what is new waits"
     assert cluster.acknowledge(1, 1) == [B], "the first batch: all that was confirmed"
     assert cluster.status_of(B) is Status.READY
-    assert cluster.opened == 1
-    assert cluster.acknowledge(1, 1) == []
     assert cluster.opened == 2
+    assert cluster.acknowledge(1, 1) == []
+    assert cluster.opened == 3
 
 
 def test_a_backup_that_has_not_read_its_hello_is_not_ready() -> None:
@@ -115,12 +124,13 @@ def test_a_backup_that_has_not_read_its_hello_is_not_ready() -> None:
 def test_a_backup_that_lacks_what_a_predecessor_confirmed_is_not_ready() -> None:
     cluster = Cluster(flow_messages=2)
     cluster.publish()
+    cluster.publish()
     cluster.log.begin_epoch(2, ME)
     cluster.opened = 0
     cluster.primary.expect([C], 50.0)
-    cluster.join(1, epoch=1, index=0)
+    cluster.join(1, epoch=1, index=1)
     assert cluster.opened == 0
-    assert cluster.log.fork_index == 2
+    assert cluster.log.fork_index == 3
     assert cluster.acknowledge(1, 1) == [], "only the hello"
     assert cluster.phase(1) is Phase.SYNCING
     assert cluster.acknowledge(1, 1) == [B], "the two records before the fork"
@@ -130,7 +140,7 @@ def test_a_backup_that_lags_holds_nothing() -> None:
     cluster = Cluster(flow_messages=2)
     for _ in range(5):
         cluster.publish()
-    cluster.join(1)
+    cluster.join(1, epoch=1, index=1)
     assert cluster.phase(1) is Phase.TAIL
     cluster.publish()
     assert cluster.opened == cluster.log.index
@@ -394,7 +404,7 @@ def test_a_window_of_transfers() -> None:
     cluster = Cluster(flow_messages=2)
     for _ in range(4):
         cluster.publish()
-    link = cluster.join(1)
+    link = cluster.join(1, epoch=1, index=1)
     assert kinds(link.received) == [KIND_HELLO, KIND_BATCHES], "what lags comes in one transfer"
     for _ in range(3):
         cluster.publish()
@@ -407,9 +417,10 @@ def test_a_window_of_transfers() -> None:
 
 def test_a_window_of_bytes() -> None:
     cluster = Cluster(flow_bytes=1000)
+    cluster.publish(1, b"x")
     for _ in range(4):
         cluster.publish(1, b"x" * 600)
-    link = cluster.join(1)
+    link = cluster.join(1, epoch=1, index=1)
     assert kinds(link.received) == [KIND_HELLO, KIND_BATCHES, KIND_BATCH]
     cluster.acknowledge(1, 3)
     assert kinds(link.received) == [KIND_BATCH, KIND_BATCH]
