@@ -123,8 +123,8 @@ class Log:
 
         It is where our history and the follower's part, or the end of what it has. ``floor``: what
         the follower cannot take back, because it did it to its queues already. -1 also when the log
-        does not reach back so far: the follower needs a snapshot. So does one that has nothing:
-        what is in the queues is less than all that ever went through them, to send and to keep.
+        does not reach back so far: the follower needs a snapshot. So does one that never followed
+        anybody: what is in the queues is less than all that ever went through them.
         """
         end = self.index
         for known in reversed(self.history):
@@ -134,7 +134,8 @@ class Log:
         else:
             return -1
         at = min(index, end)
-        if at < floor or at + 1 < self.first_retained or at == 0 < self.index:
+        new = owner == NO_OWNER and at < self.index
+        if new or at < floor or at + 1 < self.first_retained:
             return -1
         return at
 
