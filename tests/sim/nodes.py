@@ -45,6 +45,9 @@ class Watcher:
     def stepped(self, node: SimNode) -> None:
         """The node took a step."""
 
+    def said(self, node: SimNode, text: str, stops: bool) -> None:
+        """The node wrote a line to its log; ``stops``: the last one, it stops itself."""
+
     def ends(self, node: SimNode) -> None:
         """The process is about to end, whatever the reason."""
 
@@ -271,10 +274,16 @@ class SimNode:
         elif isinstance(output, Log):
             if output.level not in ("trace", "debug"):
                 self.world.note(f"{self.name} [{output.category}] {output.level} {output.text}")
+                self._tell(output.text, stops=False)
         elif isinstance(output, Stop):
+            self._tell(output.reason, stops=True)
             self.world.counts["stopped itself"] += 1
             self._end(f"stops: {output.reason}", self.network.close)
             self.world.after(RESTART_S, self.start)
+
+    def _tell(self, text: str, stops: bool) -> None:
+        for watcher in self.watchers:
+            watcher.said(self, text, stops)
 
     def _arm(self, at: float) -> None:
         node = self.node

@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from tanist.core.records import Record
-from tanist.ha.messages import Hello
+from tanist.core.broker import Broker
+from tanist.core.message import Message
 from tanist.ha.peer import Phase
 from tanist.ha.roles import Status
-from tanist.ha.standing import Position
 from tanist.node.config import NodeConfig
 from tanist.node.inputs import Input
 from tanist.node.node import Node
 from tanist.node.outputs import Output
-from tanist.node.rivals import Verdict
 from tests.sim.nodes import MakeNode
 
 Damage = Callable[[Node], None]
+
+SPLIT_S = 0.3
+"""Between the halves of a transaction."""
 
 
 class Spoiled:
@@ -82,10 +83,11 @@ def expire_on_a_backup() -> Damage:
 
 
 def ready_too_early() -> Damage:
-    """A primary calls a backup ready when it is linked, whatever it lacks."""
+    """A backup is ready as soon as it is linked, whatever it lacks: both sides say so."""
 
     def damage(node: Node) -> None:
-        primary = node.cluster.primary
+        cluster = node.cluster
+        primary = cluster.primary
         if primary is not None:
             for peer in primary.peers.values():
                 if peer.phase is Phase.TAIL:
@@ -93,6 +95,8 @@ def ready_too_early() -> Damage:
                     peer.info.status = Status.READY
                     primary.membership.put(peer.info)
                     primary.members_changed = primary.stirred = True
+        elif cluster.role.status is Status.CATCHUP:
+            cluster.role.status = Status.READY
 
     return damage
 
@@ -124,7 +128,7 @@ def shrink_unasked() -> Damage:
 
 
 def reuse_ids() -> Damage:
-    """A promoted broker numbers messages from the last one that is there: it is there twice."""
+    """A promoted broker numbers messages from the last one that is there, not that ever was."""
     serving = False
 
     def damage(node: Node) -> None:
@@ -132,58 +136,44 @@ def reuse_ids() -> Damage:
         if node.broker.serving and not serving:
             for queue in node.broker.queues_by_number.values():
                 positions = [entry.position for entry in queue.entries()]
-                if positions:
-                    queue.ordering.last_position = positions[-1] - 1
+                queue.ordering.last_position = max(positions, default=0)
         serving = node.broker.serving
 
     return damage
 
 
-def ignore_epochs(node: Node) -> None:
-    """It follows whoever calls itself primary, and as a primary never finds that it is deposed."""
-    cluster = node.cluster
-    backup, rivals, log = cluster.backup, cluster.rivals, cluster.log
-    position, hello = backup.position, backup._hello
+def ignore_epochs() -> Damage:
+    """A promoted broker stays in the epoch of its predecessor."""
+    before = 0
 
-    def position_without_epoch() -> Position:
-        at = position()
-        at.epoch = 0
-        return at
+    def damage(node: Node) -> None:
+        nonlocal before
+        log = node.cluster.log
+        if before and node.cluster.primary is not None and log.epoch > before:
+            log.epoch = log.history[-1].number = before
+        before = log.epoch
 
-    def hello_of_anybody(said: Hello) -> bool:
-        if said.history and said.history[-1].owner != log.owner:
-            log.epoch = -1
-        return hello(said)
-
-    def never(*_: object) -> Verdict:
-        return Verdict()
-
-    _replace(backup, "position", position_without_epoch)
-    _replace(backup, "_hello", hello_of_anybody)
-    _replace(rivals, "look", never)
-    _replace(rivals, "decide", never)
+    return damage
 
 
 def split_transactions(node: Node) -> None:
-    """Of what was recorded together, half is replicated one step later."""
-    cluster, broker = node.cluster, node.broker
-    replicate, genuine = cluster.replicate, node.step
-    left: list[Record] = []
+    """Half of what a transaction publishes is done and confirmed; the other half comes later."""
+    left: list[tuple[float, list[Message]]] = []
 
-    def half(records: list[Record]) -> None:
-        middle = (len(records) + 1) // 2
-        left.extend(records[middle:])
-        replicate(records[:middle])
+    class Splitting(Broker):
+        __slots__ = ()
+
+        def publish_all(self, messages: list[Message]) -> None:
+            middle = (len(messages) + 1) // 2
+            super().publish_all(messages[:middle])
+            left.append((self.now + SPLIT_S, messages[middle:]))
+
+    broker, genuine_step = node.broker, node.step
+    broker.__class__ = Splitting
 
     def step(happened: Input) -> list[Output]:
-        broker.journal.extend(left)
-        left.clear()
-        return genuine(happened)
+        if left and left[0][0] <= broker.now:
+            Broker.publish_all(broker, left.pop(0)[1])
+        return genuine_step(happened)
 
-    _replace(cluster, "replicate", half)
-    _replace(node, "step", step)
-
-
-def _replace(owner: object, method: str, function: Callable[..., object]) -> None:
-    assert hasattr(owner, method)
-    setattr(owner, method, function)
+    node.step = step  # type: ignore[method-assign]

@@ -37,6 +37,11 @@ class OneProcess:
     def __exit__(self, *error: object) -> None:
         pass
 
+    def imap(
+        self, function: Callable[[str], object], names: list[str], chunk: int
+    ) -> Iterator[object]:
+        return map(function, names)
+
     def imap_unordered(
         self, function: Callable[[int], Outcome], items: Iterable[int], chunk: int
     ) -> Iterator[Outcome]:
@@ -152,14 +157,21 @@ def test_shrinking_a_seed_that_does_not_fail_says_so(
 def test_mutants_are_noticed_or_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "MUTANT_SEEDS", 2)
-    early = {"confirm early": MUTANTS["confirm early"]}
-    monkeypatch.setattr(cli, "MUTANTS", early)
+    monkeypatch.setattr(multiprocessing, "Pool", OneProcess)
+    early = MUTANTS["confirm early"]
+    tried = {"confirm early": early}
+    monkeypatch.setattr(cli, "MUTANTS", tried)
     assert main(["--mutants"]) == 0
-    assert "confirm early: seed 1: confirmed early: n1 confirmed" in capsys.readouterr().out
-    monkeypatch.setattr(cli, "MUTANTS", {"whatever": Mutant(early["confirm early"].make, ())})
+    out = capsys.readouterr().out
+    assert "confirm early: seed 1 (1 seeds played, " in out
+    assert "    confirmed early: n1 confirmed" in out
+    tried["whatever"] = Mutant(early.make, (), "no such work")
+    tried["patched"] = Mutant(early.make, ("confirmed early",), interpreted=True)
+    monkeypatch.setattr(cli, "COMPILED", True)
     assert main(["--mutants"]) == 1
-    assert "whatever: NOT NOTICED in 2 seeds" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "whatever: NOT NOTICED in 500 seeds (0 seeds played, " in out
+    assert "2 mutants, 1 not noticed\n1 not tried: they need the interpreted broker\n" in out
 
 
 def test_the_summary_has_faults_first() -> None:

@@ -190,3 +190,15 @@ def test_a_restarted_broker_is_another_one(nodes: list[Stub]) -> None:
     first.lead(2, B, 8)
     step(watch, first)
     assert len(watch.failovers) == 2
+
+
+def test_a_replica_that_cannot_follow_is_seen(nodes: list[Stub]) -> None:
+    watch = Watch(nodes)  # type: ignore[arg-type]
+    watch.said(nodes[1], "Lost primary tcp:n1:5672: reset by the network", False)
+    watch.said(nodes[0], "Shutting down: deposed; this primary is of epoch 1", True)
+    for text, stops in (
+        ("Replication failed: position 7 of queue q", False),
+        ("Shutting down: Illegal state transition from active", True),
+    ):
+        with pytest.raises(Violation, match=f"cannot follow: n2 says: {text}"):
+            watch.said(nodes[1], text, stops)

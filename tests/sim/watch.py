@@ -4,6 +4,7 @@
 * No two brokers confirm in one epoch.
 * Whoever is promoted has everything that was ever confirmed.
 * Nobody confirms what the primary of a newer epoch never had.
+* A backup can do what its primary did, and nobody but a deposed primary stops itself.
 
 A broken one raises ``Violation`` in the middle of the run, where the trace ends with the cause.
 """
@@ -14,6 +15,10 @@ from uuid import UUID
 
 from tests.sim import probe
 from tests.sim.nodes import SimNode, Watcher
+
+CANNOT_FOLLOW = "Replication failed"
+DEPOSED = "Shutting down: deposed"
+"""How lines in the log begin."""
 
 
 class Violation(Exception):
@@ -61,6 +66,11 @@ class Watch(Watcher):
         self._opened[node.name] = (run, opened)
         if opened > max(before, standing.fork_index):
             self._confirmed(node, standing, opened)
+
+    def said(self, node: SimNode, text: str, stops: bool) -> None:
+        """Lines that no fault explains: the data of primary and backup have parted."""
+        if text.startswith(CANNOT_FOLLOW) or (stops and not text.startswith(DEPOSED)):
+            raise Violation("cannot follow", f"{node.name} says: {text}")
 
     def ends(self, node: SimNode) -> None:
         """A primary that ends, deposed or not, takes with it what nobody else was to have."""
