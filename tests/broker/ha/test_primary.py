@@ -46,13 +46,6 @@ def test_a_backup_goes_on_where_it_was() -> None:
     assert [(e.number, e.owner) for e in hello.history] == [(0, NO_OWNER), (1, ME)]
 
 
-def test_an_empty_backup_gets_what_there_is_not_what_there_was() -> None:
-    cluster = Cluster()
-    cluster.publish()
-    hello = decode_hello(cluster.join(1).received[0])
-    assert (hello.mode, hello.index) == (SNAPSHOT, 2)
-
-
 def test_a_backup_of_an_unknown_history_gets_everything() -> None:
     cluster = Cluster()
     cluster.publish(5)
