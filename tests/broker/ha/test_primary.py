@@ -35,10 +35,9 @@ def test_alone_everything_is_confirmable_at_once() -> None:
 
 def test_a_backup_goes_on_where_it_was() -> None:
     cluster = Cluster()
-    cluster.publish()
-    cluster.publish()
-    link = cluster.join(1, epoch=1, index=1)
-    received = link.received
+    for _ in range(2):
+        cluster.publish()
+    received = cluster.join(1, epoch=1, index=1).received
     assert kinds(received) == [KIND_HELLO, KIND_BATCHES]
     assert len(decode_batches(received[1])) == 2
     hello = decode_hello(received[0])

@@ -16,7 +16,7 @@ from tanist.wire.amqp010.connection import Connection, ConnectionSettings
 from tanist.wire.amqp010.events import Attached, Command, Event, Opening, SaslStart
 from tanist.wire.amqp010.session import Session
 from tanist.wire.amqp010.values import Value, uint32, uint64
-from tests.broker.node.network import Admin, Guest, Host, Network, promote, running
+from tests.broker.node.network import Admin, Guest, Host, Network, cluster, promote, running
 
 ME = UUID(int=1, version=4)
 OTHER = UUID(int=2, version=4)
@@ -496,3 +496,25 @@ def test_a_backup_with_another_list_keeps_its_link_and_dials_the_new_list_after_
     dials = [output for output in b.outputs[before:] if isinstance(output, Connect)]
     assert {dial.host for dial in dials} <= {"b", "c"}
     assert dials[0].host == "c", "the new list, from its first element"
+
+
+def test_a_virtual_address_alone_is_enough() -> None:
+    """The resource manager moves it to whom it promotes; no member knows where the others are."""
+    network, hosts = cluster("a", "b", "c", ha_brokers_url="vip", ha_public_url="public")
+    a, b, c = hosts
+    network.hosts["vip"] = a
+    assert promote(a) == ""
+    network.advance(2.0)
+    assert [host.status for host in hosts] == ["active", "ready", "ready"]
+    session = Guest(a).session()
+    session.do("queue.declare", queue="q")
+    session.publish("q", b"kept")
+    a.kill()
+    network.hosts["vip"] = b
+    assert promote(b) == ""
+    network.advance(2.0)
+    assert (b.status, c.status, b.bodies("q")) == ("active", "ready", [b"kept"])
+    assert Guest(b).known_hosts == ["amqp:tcp:public:5672"]
+    a.start()
+    network.advance(2.0)
+    assert a.status == "ready"
