@@ -1,7 +1,8 @@
 """What the documentation says is shown somewhere is shown there.
 
-Pages that promise name tests as ``path::function``, scenarios of the drill as ``drill NAME`` and
-workloads of the simulator as ``sim NAME``, all in backticks. Each must exist.
+Pages that promise name tests as ``path::function``, scenarios of the drill as ``drill NAME``,
+workloads of the simulator as ``sim NAME`` and its broken brokers as ``mutant NAME``, all in
+backticks. Each must exist.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from tanist_interop.scenarios.catalogue import CATALOGUE
+from tests.sim.kinds import KINDS
+from tests.sim.mutants import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
-SCENARIO = re.compile(r"`drill ([\w-]+)`")
+NAMED = re.compile(r"`(drill|sim|mutant) ([\w. -]+)`")
+NAMES = {"drill": CATALOGUE, "sim": KINDS, "mutant": MUTANTS}
 
 
 def missing(text: str, root: Path) -> Iterator[str]:
@@ -27,9 +31,9 @@ def missing(text: str, root: Path) -> Iterator[str]:
             yield f"no {path}"
         elif function and not re.search(rf"^def {function}\(", source.read_text("utf-8"), re.M):
             yield f"no {function} in {path}"
-    for name in SCENARIO.findall(text):
-        if name not in CATALOGUE:
-            yield f"no scenario {name}"
+    for kind, name in NAMED.findall(text):
+        if name not in NAMES[kind]:
+            yield f"no {kind} {name}"
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.name)
@@ -41,8 +45,11 @@ def test_what_does_not_exist_is_found(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_a.py").write_text("def test_one():\n    pass\n")
     text = "`tests/test_a.py::test_one` `tests/test_a.py::test_two` `tests/test_b.py` `drill x`"
+    text += " `drill no-fault` `sim queue` `sim x y` `mutant confirm early` `mutant z`"
     assert list(missing(text, tmp_path)) == [
         "no test_two in tests/test_a.py",
         "no tests/test_b.py",
-        "no scenario x",
+        "no drill x",
+        "no sim x y",
+        "no mutant z",
     ]
