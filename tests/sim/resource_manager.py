@@ -88,9 +88,13 @@ class ResourceManager(Watcher):
     def may_kill(self, node: SimNode) -> bool:
         """Whether somebody else has everything that was confirmed."""
         self.observe()
-        return not self.in_sync or any(
+        return self._nothing_at_stake() or any(
             self._counts(n) and n is not node and holds_data(n) for n in self.nodes
         )
+
+    def _nothing_at_stake(self) -> bool:
+        """Nobody was promoted yet."""
+        return not self.in_sync
 
     def _counts(self, node: SimNode) -> bool:
         """It may be promoted if the primary is lost now."""
@@ -194,6 +198,10 @@ class StrictManager(ResourceManager):
         """Read the record. It does not say which run of a member it means."""
         recorded = self._store.record.in_sync
         self.in_sync = {n.name: n.starts for n in self.nodes if str(n.system_id) in recorded}
+
+    def _nothing_at_stake(self) -> bool:
+        """Nobody is recorded, or about to be: that run of it would be all that counts."""
+        return not self.in_sync and not self._store.asked
 
     def _counts(self, node: SimNode) -> bool:
         """Its primary may have asked already to go on without it."""

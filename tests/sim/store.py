@@ -36,6 +36,11 @@ class Store:
         self._network = network
         self._dice = world.dice("store")
 
+    @property
+    def asked(self) -> bool:
+        """A question is on its way that may change the record."""
+        return bool(self._under_way)
+
     def surely_in_sync(self) -> set[str]:
         """Ids that are in the set now and whatever comes of the questions under way."""
         found = set(self.record.in_sync)

@@ -318,3 +318,14 @@ def test_whom_the_primary_wants_to_drop_is_no_reason_to_kill_it(strict: StrictSc
     strict.store.ask("n1", Consult(1, words, document, 5.0), lambda code, text: None)
     assert not strict.manager.may_kill(first)  # type: ignore[arg-type]
     assert third.status == READY
+
+
+def test_whoever_may_be_the_first_to_be_recorded_is_not_killed(strict: StrictScene) -> None:
+    """It would be recorded as the only one, and be gone."""
+    first, second, _ = strict.nodes
+    assert strict.manager.may_kill(first)  # type: ignore[arg-type]
+    document = json.dumps({"leaving": [], "status": "joining", "run": "1"})
+    words = ["promote", "1", str(first.system_id), str(first.system_id)]
+    strict.store.ask("n1", Consult(1, words, document, 5.0), lambda code, text: None)
+    assert not strict.manager.may_kill(first)  # type: ignore[arg-type]
+    assert not strict.manager.may_kill(second)  # type: ignore[arg-type]
