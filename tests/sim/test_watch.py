@@ -142,6 +142,26 @@ def test_a_deposed_primary_must_not_confirm_what_its_successor_never_had(
     assert caught.value.check == "confirmed when deposed"
 
 
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_successor_that_died_unfollowed_matters_if_it_confirmed(
+    nodes: list[Stub], confirmed: bool
+) -> None:
+    first, second, _ = nodes
+    watch = watching(nodes)
+    first.lead(1, A, 0)
+    step(watch, first)
+    second.lead(2, B, 4)
+    step(watch, second)
+    if confirmed:
+        step(watch, second, opened=5, index=5)
+    second.alive = False
+    if confirmed:
+        with pytest.raises(Violation, match="confirmed when deposed"):
+            step(watch, first, opened=5, index=6)
+    else:
+        step(watch, first, opened=5, index=6)
+
+
 def test_two_brokers_must_not_confirm_in_one_epoch(nodes: list[Stub]) -> None:
     first, second, _ = nodes
     watch = watching(nodes)

@@ -3,7 +3,7 @@
 * Nothing is confirmed before every backup that the primary counts as in sync has it.
 * No two brokers confirm in one epoch.
 * Whoever is promoted has everything that was ever confirmed.
-* Nobody confirms what the primary of a newer epoch never had.
+* Nobody confirms what the primary of a newer epoch never had, if anything is left of that epoch.
 * A backup can do what its primary did, and nobody but a deposed primary stops itself.
 
 A broken one raises ``Violation`` in the middle of the run, where the trace ends with the cause.
@@ -41,8 +41,9 @@ class Watch(Watcher):
         """Name -> epoch and owner -> the last record of it that the backup ever had."""
         self._opened: dict[str, tuple[bytes, int]] = {}
         self._confirmers: dict[int, tuple[UUID, str]] = {}
-        self._forks: list[tuple[int, int, str]] = []
-        """Epoch, index and name of each promotion."""
+        self._nodes = nodes
+        self._forks: list[tuple[int, UUID, int, str]] = []
+        """Epoch, owner, index and name of each promotion."""
         self._newest = (0, 0)
         """Epoch of the newest confirmation, and the highest index that was confirmed in it."""
 
@@ -81,7 +82,7 @@ class Watch(Watcher):
         """``standing`` is that of the first step as primary: its epoch begins at its fork."""
         self.failovers.append(node.world.now)
         node.world.counts["promotions"] += 1
-        self._forks.append((standing.epoch, standing.fork_index, node.name))
+        self._forks.append((standing.epoch, standing.owner, standing.fork_index, node.name))
         epoch, index = self._newest
         if standing.fork_index < index and standing.epoch > epoch:
             raise Violation(
@@ -98,8 +99,9 @@ class Watch(Watcher):
                 "two primaries",
                 f"{node.name} and {first[1]} both confirmed in epoch {standing.epoch}",
             )
-        for epoch, index, name in self._forks:
-            if epoch > standing.epoch and index < opened:
+        for epoch, owner, index, name in self._forks:
+            newer = epoch > standing.epoch and index < opened
+            if newer and self._matters(epoch, owner):
                 raise Violation(
                     "confirmed when deposed",
                     f"{node.name} confirmed record {opened} in epoch {standing.epoch}, "
@@ -117,6 +119,15 @@ class Watch(Watcher):
                     f"{node.name} confirmed record {opened} of epoch {standing.epoch}, "
                     f"{backup}, which it counts as in sync, has {has}",
                 )
+
+    def _matters(self, epoch: int, owner: UUID) -> bool:
+        """It confirmed something, or somebody is left who was in it.
+
+        A primary that died before anybody followed it left nothing to be at odds with.
+        """
+        return epoch in self._confirmers or any(
+            node.alive and probe.reached(node.node)[:2] == (epoch, owner) for node in self._nodes
+        )
 
     def _ever_held(self, backup: str, primary: probe.Standing) -> int:
         """How many records of ``primary``'s log a backup holds, or held once.

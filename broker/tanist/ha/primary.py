@@ -304,6 +304,7 @@ class Primary:
                 and peer.steps == 0
                 and peer.sent_index == self.log.index
                 and peer.sync_at <= self.now
+                and peer.silent_s(self.now) <= self.ack_timeout_s
             ):
                 peer.phase = Phase.SYNCING
 
