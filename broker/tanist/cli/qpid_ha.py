@@ -99,11 +99,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def read_config(path: Path) -> dict[str, str]:
-    """``key=value`` lines of a qpidd.conf; comments and blank lines are skipped."""
+    """``key=value`` lines of a qpidd.conf, read as the broker reads them."""
     found: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        key, equals, value = line.partition("#")[0].partition("=")
-        if equals:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith("#"):
             found[key.strip()] = value.strip()
     return found
 
@@ -126,6 +126,21 @@ def read_timeout(text: str) -> float:
     if not 0 < seconds <= TIMEOUT_MAX_S:
         raise QmfError(f"timeout {text}: it must be a number of seconds, more than 0")
     return seconds
+
+
+def _timeout_s(arguments: argparse.Namespace, config: dict[str, str]) -> float:
+    """Seconds to wait. Raises: QmfError.
+
+    If nobody says how long, it is the heartbeat of the links, as with the original; a promotion,
+    for which the broker asks all other members first, gets ``TIMEOUT_S`` at least.
+    """
+    if arguments.timeout is not None:
+        return read_timeout(str(arguments.timeout))
+    text = config.get("ha-heartbeat-interval") or config.get("link-heartbeat-interval") or ""
+    if text in ("", "0"):
+        return TIMEOUT_S
+    seconds = read_timeout(text)
+    return max(seconds, TIMEOUT_S) if arguments.command == "promote" else seconds
 
 
 class Tool:
@@ -155,8 +170,7 @@ class Tool:
         self.url = parse_url(
             arguments.broker or "127.0.0.1", int(port) if port.isdecimal() else DEFAULT_PORT
         )
-        heartbeat = config.get("ha-heartbeat-interval") or config.get("link-heartbeat-interval")
-        timeout_s = read_timeout(str(arguments.timeout or heartbeat or TIMEOUT_S))
+        timeout_s = _timeout_s(arguments, config)
         self.options = ClientOptions(
             timeout_s=timeout_s,
             mechanism=arguments.sasl_mechanism or config.get("ha-mechanism", ""),
@@ -271,6 +285,8 @@ class Tool:
 
     def promote(self) -> int:
         """``promote``: make the broker primary."""
+        if self.arguments.dry_run and not self.arguments.force:
+            raise QmfError("--dry-run goes with --force: without it nothing is lost")
         if not self.arguments.force:
             self._call("promote", {})
             return 0

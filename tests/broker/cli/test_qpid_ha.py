@@ -264,6 +264,15 @@ def test_a_refused_promote_says_why(broker: LoopbackBroker, run) -> None:
     assert err == "qpid-ha: Joining active cluster, cannot be promoted.\n"
 
 
+def test_a_dry_run_promotes_nobody(broker: LoopbackBroker, run) -> None:
+    status, _, err = run("promote", "--dry-run", "-b", broker.address)
+    assert (status, err) == (
+        1,
+        "qpid-ha: --dry-run goes with --force: without it nothing is lost\n",
+    )
+    assert run("status", "-b", broker.address)[1] == "joining\n"
+
+
 def test_promote_as_json(broker: LoopbackBroker, run) -> None:
     status, out, _ = run("promote", "--json", "-b", broker.address)
     assert (status, json.loads(out)) == (0, {"method": "promote", "ok": True})
@@ -412,7 +421,7 @@ def test_what_cannot_be_done_is_said(run, words: tuple[str, ...], why: str) -> N
 def write_config(path: Path, broker: LoopbackBroker, more: str = "") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        f"# the broker's own\nport = {broker.port}\n\nha-username=ha\nha-password=secret # no\n"
+        f"# the broker's own\nport = {broker.port}\n\nha-username=ha\nha-password=secret#1\n"
         f"ha-mechanism=PLAIN\nauth\n{more}",
         encoding="utf-8",
     )
@@ -420,7 +429,7 @@ def write_config(path: Path, broker: LoopbackBroker, more: str = "") -> Path:
 
 
 def test_address_and_login_from_the_configuration_of_the_broker(run, tmp_path: Path) -> None:
-    with LoopbackBroker(auth=True, passwords="ha:secret\n") as broker:
+    with LoopbackBroker(auth=True, passwords="ha:secret#1\n") as broker:
         config = write_config(tmp_path / "qpidd.conf", broker)
         assert run("status", "--config", str(config)) == (0, "joining\n", "")
         assert run("status", "--config", str(config), "-b", "127.0.0.1") == (0, "joining\n", "")
@@ -431,7 +440,7 @@ def test_address_and_login_from_the_configuration_of_the_broker(run, tmp_path: P
 def test_the_installed_configuration_is_found(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LoopbackBroker(auth=True, passwords="ha:secret\n") as broker:
+    with LoopbackBroker(auth=True, passwords="ha:secret#1\n") as broker:
         write_config(tmp_path / "etc" / "qpid" / "qpidd.conf", broker)
         monkeypatch.setattr("sys.argv", [str(tmp_path / "bin" / "qpid-ha")])
         assert run("status") == (0, "joining\n", "")
@@ -448,6 +457,25 @@ def test_the_timeout_follows_the_heartbeat(run, tmp_path: Path, name: str) -> No
         assert "within 0.3 seconds" in err
         _, _, err = run("ping", "--config", str(config), "-b", deaf.address, "--timeout", "0.2")
         assert "within 0.2 seconds" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "heartbeat", "seconds"),
+    [
+        ("status", "3", 3.0),
+        ("promote", "3", 10.0),
+        ("promote", "120", 120.0),
+        ("status", "0", 10.0),
+    ],
+)
+def test_promoting_takes_its_time(
+    tmp_path: Path, command: str, heartbeat: str, seconds: float
+) -> None:
+    config = tmp_path / "qpidd.conf"
+    config.write_text(f"link-heartbeat-interval={heartbeat}\n", encoding="utf-8")
+    arguments = qpid_ha.make_parser().parse_args([command, "--config", str(config)])
+    tool = qpid_ha.Tool(arguments, print, print, Path("qpid-ha"))
+    assert tool.options.timeout_s == seconds
 
 
 def test_a_timeout_must_be_a_number() -> None:
