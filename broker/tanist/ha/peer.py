@@ -75,7 +75,6 @@ class Peer:
         "in_flight",
         "in_flight_bytes",
         "info",
-        "moved_at",
         "phase",
         "reason",
         "sent_index",
@@ -101,7 +100,6 @@ class Peer:
         self.told: InFlight | None = None
         self.reason = ""
         self.began_at = now
-        self.moved_at = now
         self.sync_at = now
         self.times_slow = 0
 
@@ -117,7 +115,7 @@ class Peer:
         if index == STEP:
             self.steps += 1
 
-    def completed(self, transfers: int, now: float) -> None:
+    def completed(self, transfers: int) -> None:
         """The backup completed its oldest ``transfers`` transfers (more than there are: all)."""
         in_flight = self.in_flight
         for _ in range(min(transfers, len(in_flight))):
@@ -129,7 +127,6 @@ class Peer:
                 self.acked_index = done.index
             elif done.index == STEP:
                 self.steps -= 1
-        self.moved_at = now
 
     def silent_s(self, now: float) -> float:
         """Seconds for which its oldest transfer has been under way; 0 if none is."""

@@ -159,6 +159,8 @@ class Primary:
                 self.membership.put(peer.info)
                 if peer.silent_s(self.now) <= self.ack_timeout_s / 2:  # it answers
                     self._dropped.add(system_id)
+                else:
+                    peer.told = None
             self.stirred = self.shrunk = self.members_changed = True
 
     def next_deadline(self) -> float:
@@ -281,7 +283,7 @@ class Primary:
         if peer is None:
             return
         self.stirred = True
-        peer.completed(transfers, self.now)
+        peer.completed(transfers)
         if self.absent and peer.whole:
             absent = self.absent.get(peer.info.system_id)
             if absent is not None:
@@ -327,12 +329,17 @@ class Primary:
         return became_ready
 
     def announce_members(self) -> None:
-        """Send the membership to every backup (call after it changed)."""
+        """Send the membership to every backup (call after it changed).
+
+        Nothing is confirmed before all who may be promoted know who is not in the set any more:
+        that includes those who came back and are not READY yet.
+        """
         self.membership.version += 1
         data = encode_members(self.membership)
         for peer in self.peers.values():
             self._send(peer, data, NEWS)
-            if self.shrunk and (peer.phase is Phase.READY or peer.info.system_id in self._dropped):
+            stays = peer.info.status is Status.READY
+            if self.shrunk and (stays or peer.info.system_id in self._dropped):
                 peer.told = peer.in_flight[-1]
         self.shrunk = False
         self._dropped.clear()

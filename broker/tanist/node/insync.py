@@ -105,7 +105,7 @@ class InSync:
         ]
 
     def _silent_one(self, primary: Primary, absent: list[UUID]) -> str:
-        """The address of an absent member that is known not to answer, empty if there is none."""
+        """The address of an absent member that has fallen silent, empty if there is none."""
         for system_id in absent:
             info = self._membership.get(system_id)
             if info is not None and primary.absent[system_id].silent:

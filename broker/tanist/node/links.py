@@ -58,6 +58,9 @@ VERIFY_MAX_S: Final = 2.0
 """A member gets so long to answer a primary that wants to know whether it still is one; nothing is
 confirmed meanwhile."""
 
+HUNG_MAX_S: Final = 0.5
+"""So long one gets that has just fallen silent: perhaps it was only its link that was cut."""
+
 CHECK_MAX_S: Final = 8.0
 """A status check takes no longer: promote waits for it, and qpid-ha gives up after 10 seconds."""
 
@@ -154,19 +157,19 @@ class Links:
     def verify(self, now: float, addresses: list[Address], hung: str = "") -> None:
         """Ask every other member for its status and epoch; answers come in ``heard``.
 
-        ``hung`` is the canonical address of a member that is known not to answer, or empty; it is
-        not asked. ``verifying`` is empty when all were heard or had their time.
+        ``hung`` is the canonical address of a member that has just fallen silent, or empty; little
+        time is spent on it. ``verifying`` is empty when all were heard or had their time.
         """
         if not self.verifying:
             self.heard.clear()
         for address in self._others(addresses):
-            if address.canonical() != hung:
-                dial = self._connect(now, address, Purpose.VERIFY)
-                dial.give_up_at = min(dial.give_up_at, now + VERIFY_MAX_S)
-                self.verifying.add(dial.conn)
+            limit_s = HUNG_MAX_S if address.canonical() == hung else VERIFY_MAX_S
+            dial = self._connect(now, address, Purpose.VERIFY)
+            dial.give_up_at = min(dial.give_up_at, now + limit_s)
+            self.verifying.add(dial.conn)
 
     def survey(self, now: float, addresses: list[Address]) -> None:
-        """Look at every other member, if it is time; what they say comes in ``seen``."""
+        """Look at every other member, if it is time; what they say comes in ``sights``."""
         if now < self.survey_at:
             return
         self.survey_at = now + SURVEY_EVERY_S
@@ -408,6 +411,7 @@ class Links:
             return
         self._link = None
         if dial.following:
+            self._backup.now = now
             self._backup.link_lost()
             self._outbox.log("warning", CATEGORY, f"Lost primary {dial.name}: {reason}")
         else:

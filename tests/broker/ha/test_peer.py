@@ -19,11 +19,11 @@ def test_batches_move_the_acknowledged_index_steps_and_news_do_not() -> None:
     for index, size in ((STEP, 5), (7, 10), (NEWS, 3), (9, 20)):
         peer.sent(index, size, 11.0)
     assert (peer.in_flight_bytes, peer.steps) == (38, 1)
-    peer.completed(1, 12.0)
-    assert (peer.acked_index, peer.steps, peer.moved_at) == (0, 0, 12.0)
-    peer.completed(2, 12.0)
+    peer.completed(1)
+    assert (peer.acked_index, peer.steps) == (0, 0)
+    peer.completed(2)
     assert (peer.acked_index, peer.in_flight_bytes) == (7, 20)
-    peer.completed(99, 12.0)
+    peer.completed(99)
     assert (peer.acked_index, peer.in_flight_bytes, len(peer.in_flight)) == (9, 0, 0)
 
 
@@ -32,7 +32,7 @@ def test_what_was_sent_before_it_started_over_does_not_count() -> None:
     peer.sent(7, 1, 0.0)
     peer.acked_index = 20
     peer.sent(STEP, 1, 0.0)
-    peer.completed(2, 0.0)
+    peer.completed(2)
     assert (peer.acked_index, peer.steps) == (20, 0)
 
 
@@ -40,7 +40,7 @@ def test_it_is_whole_when_no_step_is_missing() -> None:
     peer = new_peer()
     peer.sent(STEP, 1, 0.0)
     assert not peer.whole
-    peer.completed(1, 0.0)
+    peer.completed(1)
     assert peer.whole
     peer.phase = Phase.FILLING
     assert not peer.whole
@@ -51,9 +51,9 @@ def test_news_that_must_be_heard_are_noticed_when_they_are() -> None:
     peer.sent(NEWS, 1, 0.0)
     peer.sent(NEWS, 1, 0.0)
     peer.told = peer.in_flight[-1]
-    peer.completed(1, 0.0)
+    peer.completed(1)
     assert peer.told is not None
-    peer.completed(1, 0.0)
+    peer.completed(1)
     assert peer.told is None
 
 
@@ -63,5 +63,5 @@ def test_silence_is_the_age_of_the_oldest_transfer() -> None:
     peer.sent(3, 1, 20.0)
     peer.sent(4, 1, 30.0)
     assert peer.silent_s(50.0) == 30.0
-    peer.completed(1, 50.0)
+    peer.completed(1)
     assert peer.silent_s(50.0) == 20.0

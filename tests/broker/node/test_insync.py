@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from tanist.node.arbiter import ASK_AGAIN_S
-from tanist.node.links import VERIFY_MAX_S
-from tanist.node.outputs import Consult
+from tanist.node.links import HUNG_MAX_S, VERIFY_MAX_S
+from tanist.node.outputs import Connect, Consult
+from tests.broker.ha.primary_model import B, C, Cluster
 from tests.broker.node.network import Admin, Guest, Host, Network, cluster, promote, running
 from tests.broker.sessions.session_peer import ClientSession
 
@@ -163,3 +164,53 @@ def test_a_backup_that_hangs_for_longer_is_cut_off() -> None:
     b.thaw()
     network.advance(3.0)
     assert b.status == "ready"
+
+
+# -- the primary's part, in slow motion ----------------------------------------------------
+
+
+def test_whoever_came_back_must_know_who_left_before_anything_is_confirmed() -> None:
+    """It is in the set and may be promoted, or bear witness against the one that left."""
+    cluster = Cluster(drops=False)
+    cluster.ready(1, B)
+    cluster.ready(2, C)
+    cluster.publish()
+    cluster.acknowledge(2)
+    for conn in (1, 2):
+        cluster.primary.remove(conn)
+    link = cluster.join(3, C, cluster.log.index, 1)
+    cluster.primary.drop([B])
+    cluster.settle()
+    assert cluster.opened == 1, "c has the record, but does not know that b left"
+    cluster.acknowledge(3, len(link.received))
+    assert cluster.opened == 2
+
+
+def test_a_backup_that_is_dropped_is_not_waited_for_because_of_older_news() -> None:
+    cluster = Cluster(ack_timeout_s=5.0)
+    cluster.ready(1, B)
+    cluster.ready(2, C)
+    cluster.publish()
+    cluster.acknowledge(1)
+    cluster.primary.remove(1)
+    cluster.settle()
+    assert cluster.dropped == [B]
+    assert cluster.opened == 1, "c does not know it yet"
+    cluster.at(5.1)
+    assert cluster.dropped == [B, C]
+    assert cluster.opened == 2
+
+
+def test_one_that_fell_silent_is_asked_too_but_not_for_long() -> None:
+    """Perhaps only its link was cut, and it was promoted."""
+    network, (a, b) = running("a", "b", link_heartbeat_interval_s=1.0)
+    b.freeze()
+    session, held = declared(a)
+    before = len(a.outputs)
+    while not any(isinstance(output, Connect) for output in a.outputs[before:]):
+        network.advance(0.05)
+    assert [o.host for o in a.outputs[before:] if isinstance(o, Connect)] == ["b"]
+    network.advance(HUNG_MAX_S / 2)
+    assert held not in session.completed
+    network.advance(HUNG_MAX_S)
+    assert held in session.completed
