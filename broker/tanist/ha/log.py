@@ -97,6 +97,11 @@ class Log:
         ours = [epoch for epoch in self.history if epoch.begin <= self.index]
         self._set_history([*ours, Epoch(number, owner, self.index)])
 
+    def forget_past(self) -> None:
+        """What we hold is not what the log says (a part of it): nobody goes on from before now."""
+        self._set_history(self.history[-1:])
+        self.restart(self.index)
+
     def follow(self, history: list[Epoch]) -> None:
         """Take over the history of the primary that we follow now.
 

@@ -137,6 +137,10 @@ class Arbiter:
             question.code = code
             question.text = text
 
+    def give_up(self) -> None:
+        """Whatever was asked is of no interest any more, nor is its answer."""
+        self.question = None
+
     def take_answer(self) -> Question | None:
         """The question with its answer, once; None if there is none."""
         question = self.question

@@ -432,6 +432,8 @@ class Cluster(HaOperations):
         self.links.close_all()
         # The owner of an epoch is this run of the process: a restart is another history.
         self.log.begin_epoch(epoch, UUID(bytes=self._config.boot_id))
+        if not self.backup.whole:  # by force
+            self.log.forget_past()
         self._broker.promote(force)
         # What the expected backups may lack, our predecessor never confirmed: nor do we, yet.
         self._gate.opened_index = 0 if expected else self.log.index

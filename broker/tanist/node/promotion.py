@@ -34,7 +34,7 @@ ANSWERS_FRESH_S: Final = 2 * VERIFY_MAX_S
 
 
 class Promotion:
-    """Decides over the promotion of one backup. ``addresses``: of all members, set by the owner."""
+    """Decides over the promotion of one backup."""
 
     def __init__(self, backup: Backup, links: Links, arbiter: Arbiter) -> None:
         self._backup = backup
@@ -68,8 +68,9 @@ class Promotion:
         """Ask the command, unless we would refuse anyway; true while it has not answered."""
         if self._consulted:
             return False
+        action = FORCE if force else PROMOTE
         answer = self._arbiter.take_answer()
-        if answer is not None:
+        if answer is not None and answer.action == action:
             self._consulted = True
             self._answer = "" if answer.code == YES else answer.text or "without a reason"
             self._granted_epoch = 0
@@ -82,7 +83,6 @@ class Promotion:
             own = self._backup.system_id
             known = self._backup.membership
             in_sync = [own, *(who for who in self.survivors() if who != own)]
-            action = FORCE if force else PROMOTE
             status = status_name(self._backup.role.status)
             self._arbiter.ask(action, self._next_epoch(), own, known, in_sync, status=status)
         return True
@@ -99,6 +99,7 @@ class Promotion:
         """
         self._asked_at = NEVER
         consulted, self._consulted = self._consulted, False
+        self._arbiter.give_up()
         refusal = self._refusal(force)
         if not refusal and self._arbiter.enabled:
             if not consulted:  # the answer was for another request that came together with this

@@ -116,6 +116,32 @@ def test_a_backup_that_catches_up_can_be_forced_when_the_primary_is_gone() -> No
     assert b.node.cluster.log.epoch > 1
 
 
+def test_what_a_forced_broker_lacks_is_thrown_away_by_all() -> None:
+    """c has everything, b only the configuration; b is promoted by force, c follows."""
+    network, (a,) = running("a", ha_brokers_url="a,b,c")
+    session = Guest(a).session()
+    session.do("queue.declare", queue="q")
+    c = Host(network, "c", 3)
+    network.advance(1.0)
+    for number in range(3000):
+        session.publish("q", b"%d" % number, pump=False)
+    session.publish("q", b"last")
+    network.advance(1.0)
+    c.freeze()
+    b = Host(network, "b", 2)
+    network.run_until(lambda: b.node.cluster.backup.messages_done > 0)
+    a.kill()
+    network.advance(3.0)
+    assert b.status == "catchup"
+    assert force(b) == ""
+    c.cut_off()
+    c.thaw()
+    network.advance(10.0)
+    assert (b.status, c.status) == ("active", "ready")
+    assert 0 < len(b.bodies("q")) < 3001
+    assert c.bodies("q") == b.bodies("q")
+
+
 def test_a_living_primary_is_not_deposed_by_force() -> None:
     _, (_, b) = running("a", "b")
     assert "is alive: stop it first" in force(b)
@@ -176,6 +202,28 @@ def test_two_requests_at_once_need_an_answer_each() -> None:
         "ha-insync-command was not asked for this promotion: ask again",
     ]
     assert a.status == "joining"
+
+
+def test_an_answer_that_came_too_late_grants_nothing_later() -> None:
+    network, (a, b) = running("a", "b", ha_insync_command=True)
+    b.command = lambda consult: None
+    b.node.cluster.backup.link_lost()
+    a.kill()
+    admin = Admin(b)
+    first = admin.start_call("promote")
+    network.advance(3.0)
+    question = next(o for o in b.outputs if isinstance(o, Consult))
+    role = b.node.cluster.role
+    role.status = Status.CATCHUP
+    network.advance(0.5)
+    assert admin.error_of(first) == "Still catching up, cannot be promoted."
+    b.answer(question, 0)
+    role.status = Status.READY
+    second = admin.start_call("promote")
+    network.advance(3.0)
+    assert admin.error_of(second) is None, "the command is asked anew"
+    assert len([o for o in b.outputs if isinstance(o, Consult)]) == 2
+    assert b.status == "ready"
 
 
 def test_the_command_may_name_the_epoch() -> None:
