@@ -96,7 +96,7 @@ class Backup:
         self.floor = 0
         """The index up to which the log was applied to the queues: it cannot be taken back."""
         self.moved_at = 0.0
-        """When the primary last sent something that brings us forward."""
+        """When the primary last sent something that brings us forward, or was lost."""
         self.began_at = 0.0
         """When the present hello came."""
         self.messages_done = 0
@@ -168,6 +168,7 @@ class Backup:
     def link_lost(self) -> None:
         """The link is gone; status and data stay as they are."""
         self.following = False
+        self.moved_at = self.now
 
     def apply_all(self) -> None:
         """Apply what was kept back, because we are promoted.
@@ -262,13 +263,14 @@ class Backup:
         self._unapplied.clear()
         self._unapplied_bytes = 0
         self.whole = False
-        self.floor = index
+        self.floor = self._committed = index
         self._filled_queue = -1
         self.messages_done = self.messages_total = 0
 
     def _take_back(self, index: int) -> None:
         """Forget the batches after ``index``: the primary that we follow now never had them."""
         self.log.truncate(index)
+        self._committed = min(self._committed, index)
         while self._unapplied and self._unapplied[-1].first > index:
             self._unapplied_bytes -= len(self._unapplied.pop().data)
 

@@ -58,8 +58,6 @@ class NodeConfig:
     mgmt_pub_interval_s: float = 10.0
     federation_tag: str = ""
     port: int = 5672
-    host_name: str = ""
-    """Address other brokers know this one by, empty if unknown."""
     data_dir: str = ""
     connection_backlog: int = 10
     os_name: str = ""

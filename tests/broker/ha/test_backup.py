@@ -396,6 +396,21 @@ def test_a_snapshot_replaces_everything() -> None:
     assert (at.epoch, at.owner, at.index, at.floor, at.whole) == (2, B, 40, 40, True)
 
 
+def test_what_another_primary_had_confirmed_is_no_leave_to_apply() -> None:
+    old, leader = Leader(), Leader(B, epoch=2)
+    backup = following(old)
+    old.publish(b"old")
+    backup.receive(old.batch())
+    backup.receive(encode_commit(1000))
+    leader.index = 40
+    for data in leader.snapshot():
+        backup.receive(data)
+    leader.publish(b"new")
+    backup.receive(leader.batch())
+    assert backup.log.index > 40
+    assert backup.floor == 40
+
+
 def test_batches_are_applied_at_once_while_old_messages_are_missing() -> None:
     backup, leader = new_backup(), Leader()
     leader.publish(b"old")
