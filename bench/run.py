@@ -37,7 +37,7 @@ FORM_S = 20.0
 
 FLOORS = {
     ("interpreted", "publish"): 0.15,
-    ("compiled", "publish"): 0.4,
+    ("compiled", "publish"): 0.5,
     ("interpreted", "one at a time"): 0.5,
     ("compiled", "one at a time"): 0.5,
 }
@@ -166,7 +166,7 @@ def main(argv: list[str] | None = None) -> int:
     """The command line; exit status 1 if ``--check`` finds a ratio below its floor."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--check", action="store_true", help="compare with the floors")
     parser.add_argument("--broker", choices=("interpreted", "compiled", "both"), default="both")
     arguments = parser.parse_args(argv)
