@@ -130,6 +130,7 @@ def test_a_primary_that_another_replaced_in_the_record_stops(tmp_path: Path, rec
     with cluster(tmp_path, 2, *insync_options(record)) as (one, two):
         assert tool("promote", "-b", one.address)[0] == 0
         wait_for(tool, [one, two], "active", "ready")
+        wait_until("both are recorded", lambda: recorded(record) == (1, 2), SETTLE_S)
         record.write_text(json.dumps({"epoch": 7, "primary": "another", "in_sync": ["another"]}))
         two.stop(signal.SIGKILL)
         assert one.wait() == 1
