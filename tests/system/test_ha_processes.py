@@ -131,7 +131,8 @@ def test_a_primary_that_another_replaced_in_the_record_stops(tmp_path: Path, rec
         assert tool("promote", "-b", one.address)[0] == 0
         wait_for(tool, [one, two], "active", "ready")
         wait_until("both are recorded", lambda: recorded(record) == (1, 2), SETTLE_S)
-        record.write_text(json.dumps({"epoch": 7, "primary": "another", "in_sync": ["another"]}))
+        another = {"epoch": 7, "primary": "another", "in_sync": ["another"], "run": ""}
+        record.write_text(json.dumps(another))
         two.stop(signal.SIGKILL)
         assert one.wait() == 1
         (line,) = one.lines("Shutting down")
