@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tanist.cli import qmf_client, qpid_config, qpid_ha
+from tanist.types import ReplicationLevel
 from tests.broker.cli.loopback import DeafServer, LoopbackBroker, free_address
 from tests.broker.core.core_model import publish
 
@@ -52,6 +53,19 @@ def test_the_life_of_a_queue(broker: LoopbackBroker, run: Run) -> None:
     assert run("add", "queue", "q") == failed("Queue q already exists")
     assert run("del", "queue", "q") == (0, "")
     assert run("del", "queue", "q") == failed("Queue not found: q")
+
+
+def test_replicate_says_what_the_default_does_not(capsys: pytest.CaptureFixture[str]) -> None:
+    with LoopbackBroker(ha_replicate="none") as broker:
+        assert qpid_ha.main(["promote", "-b", broker.address]) == 0
+        for name, words in (("kept", ["--replicate", "all"]), ("local", [])):
+            assert qpid_config.main(["add", "queue", name, *words, "-b", broker.address]) == 0
+        queues = broker.node.broker.queues
+        assert (queues["kept"].level, queues["local"].level) == (
+            ReplicationLevel.ALL,
+            ReplicationLevel.NONE,
+        )
+    assert capsys.readouterr().err == ""
 
 
 def test_an_exchange_and_its_bindings(broker: LoopbackBroker, run: Run) -> None:

@@ -60,6 +60,12 @@ def test_tests_of_status_are_silent(
     assert run(*test, "status", *at) == (active, "", "")
 
 
+def test_a_broker_that_is_not_there_is_no_primary(run) -> None:
+    status, out, err = run("status", "--expect=primary", "-b", free_address())
+    assert (status, out) == (1, "")
+    assert err.startswith("qpid-ha: cannot connect to ")
+
+
 def test_a_status_that_does_not_exist_cannot_be_expected(broker: LoopbackBroker, run) -> None:
     status, out, err = run("status", "--expect", "activ", "-b", broker.address)
     assert (status, out) == (1, "")

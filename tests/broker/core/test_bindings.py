@@ -285,15 +285,22 @@ def test_bound(
         ("x", "q", {}, [Bound, Unbound]),
         ("x", "local", {}, []),
         ("xlocal", "q", {}, []),
+        ("x", "shape", {}, [Bound, Unbound]),
+        ("xshape", "q", {}, [Bound, Unbound]),
+        ("xshape", "local", {}, []),
+        ("qmf.default.topic", "q", {}, [Bound, Unbound]),
+        ("qpid.management", "q", {}, [Bound, Unbound]),
     ],
 )
 def test_which_bindings_are_replicated(
     exchange: str, queue: str, arguments: dict[str, object], expected: list[type[Record]]
 ) -> None:
     broker = make_broker(ha=True)
-    none = {"qpid.replicate": "none"}
+    none, shape = {"qpid.replicate": "none"}, {"qpid.replicate": "configuration"}
     broker.declare_exchange("x", "direct", actor())
     broker.declare_exchange("xlocal", "direct", actor(), arguments=none)
+    broker.declare_exchange("xshape", "direct", actor(), arguments=shape)
+    broker.declare_queue("shape", actor(), arguments=shape)
     broker.declare_queue("q", actor())
     broker.declare_queue("local", actor(), arguments=none)
     broker.journal.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from uuid import UUID
 
 from tanist.ha.roles import Status
@@ -23,7 +24,7 @@ from tanist.node.identity import (
 )
 from tanist.wire.amqp010.transfer import application_headers, scan_header
 from tanist.wire.amqp010.values import STR16_CODE, Array
-from tests.broker.node.network import Admin, Guest, Host, Network, promote, running
+from tests.broker.node.network import Admin, Guest, Host, Network, cluster, promote, running
 
 SYSTEM_ID = UUID(int=7)
 
@@ -139,3 +140,21 @@ def test_known_hosts_outside_a_cluster_come_from_their_own_option() -> None:
     host = Host(Network(), "a", 1, known_hosts_url="x:1,y:2", **alone)
     assert Guest(host).known_hosts == ["amqp:tcp:x:1", "amqp:tcp:y:2"]
     assert Guest(Host(Network(), "a", 1, known_hosts_url="none", **alone)).known_hosts == []
+
+
+def test_the_public_url_goes_before_known_hosts_in_a_cluster() -> None:
+    _, (a,) = running("a", known_hosts_url="elsewhere", ha_public_url="n1")
+    assert Guest(a).known_hosts == ["amqp:tcp:n1:5672"]
+    _, (a,) = running("a", known_hosts_url="elsewhere")
+    assert Guest(a).known_hosts == []
+
+
+def test_two_options_make_a_cluster() -> None:
+    """All others as they are if nobody names them."""
+    defaults = {field.name: field.default for field in fields(NodeConfig)}
+    names = ("ha_replicate", "link_heartbeat_interval_s", "link_maintenance_interval_s")
+    others = {name: defaults[name] for name in (*names, "ha_backup_timeout_s")}
+    network, (a, b) = cluster("a", "b", **others)
+    assert promote(a) == ""
+    network.advance(5.0)
+    assert (a.status, b.status) == ("active", "ready")
