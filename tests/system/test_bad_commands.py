@@ -192,7 +192,7 @@ def test_questions_about_many_bindings(attacked):
             binding = {"exchange": "amq.match", "binding_key": f"{n}"}
             arguments = {"x-match": "all", "n": uint32(n)}
             peer.send("exchange.bind", queue="bound", arguments=arguments, **binding)
-        peer.sync()
+        peer.sync(5 * ANSWER_S)
         for _ in range(1000):
             peer.send("exchange.bound", exchange="amq.match", queue="bound", arguments={"n": "x"})
         peer.sync(5 * ANSWER_S)
