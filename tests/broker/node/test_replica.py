@@ -158,27 +158,25 @@ def secure(network: Network, name: str, number: int, **more: object) -> Host:
     return standalone(network, name, number, auth=True, passwords="ha:secret\n", **more)
 
 
-def test_the_identity_is_that_of_ha_links() -> None:
+def copied_from_secured(url: str, **login: object) -> Host:
+    """A broker that was asked to copy from ``url``; host ``s`` there lets in only ha."""
     network = Network()
     source = secure(network, "s", 1)
     session = Guest(source, username="ha", password="secret").session()
     session.do("queue.declare", queue="q")
-    copy = standalone(network, "d", 2, ha_username="ha", ha_password="secret")
+    copy = standalone(network, "d", 2, **login)
     queue_on(copy)
-    assert replicate(copy, "s") == ""
+    assert replicate(copy, url) == ""
     network.run()
-    assert state_of(copy) == "in-sync"
+    return copy
+
+
+def test_the_identity_is_that_of_ha_links() -> None:
+    assert state_of(copied_from_secured("s", ha_username="ha", ha_password="secret")) == "in-sync"
 
 
 def test_a_login_in_the_url_goes_first_and_is_not_shown() -> None:
-    network = Network()
-    source = secure(network, "s", 1)
-    session = Guest(source, username="ha", password="secret").session()
-    session.do("queue.declare", queue="q")
-    copy = standalone(network, "d", 2, ha_username="other", ha_password="word")
-    queue_on(copy)
-    assert replicate(copy, "ha/secret@s") == ""
-    network.run()
+    copy = copied_from_secured("ha/secret@s", ha_username="other", ha_password="word")
     assert state_of(copy) == "in-sync"
     assert row(copy)["source"] == "amqp:tcp:s:5672"
     assert "secret" not in str([text for _, _, text in copy.lines]) + str(seen(copy, "replicas"))
