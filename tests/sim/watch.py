@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from tanist.node.links import CANNOT_FOLLOW
 from tests.sim import probe
 from tests.sim.nodes import SimNode, Watcher
 
-CANNOT_FOLLOW = "Replication failed"
 DEPOSED = "Shutting down: deposed"
-"""How lines in the log begin."""
+"""How the last line of a broker begins that stops itself rightly."""
 
 
 class Violation(Exception):

@@ -48,6 +48,9 @@ from tanist.wire.amqp010.session import Session
 from tanist.wire.amqp010.values import Value, uint32
 
 CATEGORY: Final = "HA"
+CANNOT_FOLLOW: Final = "Replication failed"
+"""How the line begins that says that a backup could not do what its primary did."""
+
 BATCH_BYTES_MAX: Final = 4 * MESSAGE_BYTES_MAX
 """Largest message of a replication link: one step of the primary may record a message of the
 largest size, a transaction, and what goes with it."""
@@ -379,7 +382,7 @@ class Links:
             self._outbox.stop(f"Shutting down: {impossible}")
             return
         except BrokerError as error:
-            self._outbox.log("error", CATEGORY, f"Replication failed: {error.text}")
+            self._outbox.log("error", CATEGORY, f"{CANNOT_FOLLOW}: {error.text}")
             if self._backup.broken():
                 self.status_changed = True
             self._drop(dial, now, "its data could not be applied; a snapshot will be asked for")
