@@ -84,8 +84,8 @@ class Fifo:
             tail = self._extend(position >> SEGMENT_SHIFT)
         slots = tail.slots
         index = position & SEGMENT_MASK
-        while len(slots) < index:
-            slots.append(None)
+        if len(slots) != index:
+            slots.extend([None] * (index - len(slots)))
         slots.append(entry)
         tail.live += 1
 

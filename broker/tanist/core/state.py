@@ -172,9 +172,10 @@ class State:
         the caller must then stop, its state is not the primary's.
         """
         if isinstance(record, Entry):
-            if record.position <= record.queue.last_position or record.queue.deleted:
-                raise _impossible(f"position {record.position} of queue {record.queue.name}")
-            record.queue.insert(record)
+            queue = record.queue
+            if record.position <= queue.ordering.last_position or queue.deleted:
+                raise _impossible(f"position {record.position} of queue {queue.name}")
+            queue.insert(record)
         elif isinstance(record, Dequeued):
             record.queue.remove(record.positions)
             record.queue.skip(max(record.positions, default=0))

@@ -101,7 +101,10 @@ class RecordWriter:
         parts = [head]
         self._last = None
         for record in records:
-            self._record(parts, record)
+            if isinstance(record, Entry):
+                self._enqueue(parts, record)
+            else:
+                self._record(parts, record)
         self._last = None
         return b"".join(parts)
 
@@ -251,21 +254,20 @@ class RecordReader:
         self.wall_offset_s = wall_offset_s
         self._addresses: dict[bytes, tuple[str, str]] = {}
 
-    def apply(self, broker: Broker, data: bytes, at: int, count: int) -> None:
+    def fill(self, broker: Broker, data: bytes, at: int, count: int) -> None:
+        """``apply`` for entries that were on the primary's queues before (``State.fill``).
+
+        Raises: FramingError.
+        """
+        self.apply(broker, data, at, count, True)
+
+    def apply(
+        self, broker: Broker, data: bytes, at: int, count: int, filling: bool = False
+    ) -> None:
         """Apply the ``count`` records of ``data`` from octet ``at`` to its end.
 
         Raises: FramingError if they are malformed or impossible; the broker may hold some of them.
         """
-        self._read(broker, data, at, count, False)
-
-    def fill(self, broker: Broker, data: bytes, at: int, count: int) -> None:
-        """The same for entries that were on the primary's queues before (``State.fill``).
-
-        Raises: FramingError.
-        """
-        self._read(broker, data, at, count, True)
-
-    def _read(self, broker: Broker, data: bytes, at: int, count: int, filling: bool) -> None:
         try:
             end = self._records(broker, data, at, count, filling)
         except (LayoutError, IndexError, KeyError, TypeError, UnicodeDecodeError) as error:

@@ -116,8 +116,10 @@ class Primary:
         self.commit_due = NEVER
         """When backups must be told what is committed, seconds."""
         self.members_changed = False
+        self.moved = False
+        """Batches or acknowledgements since the node last looked: call ``pump``, open the gate."""
         self.stirred = True
-        """Something happened since the node last looked; otherwise there is nothing to do."""
+        """Who is in sync may have changed since then. Neither: there is nothing to do."""
         self.shrunk = False
         """Somebody was dropped from the in-sync set and the others were not told yet."""
         self._dropped: set[UUID] = set()
@@ -267,7 +269,7 @@ class Primary:
 
     def replicate(self, batch: Batch) -> None:
         """A batch was appended to the log: send it to everybody who has all before it."""
-        self.stirred = True
+        self.moved = True
         for peer in self.peers.values():
             if (
                 peer.sent_index == batch.first - 1
@@ -282,11 +284,12 @@ class Primary:
         peer = self.peers.get(conn)
         if peer is None:
             return
-        self.stirred = True
+        self.moved = True
         peer.completed(transfers)
-        if self.absent and peer.whole:
+        if peer.phase is not Phase.READY or self.absent:
+            self.stirred = True
             absent = self.absent.get(peer.info.system_id)
-            if absent is not None:
+            if absent is not None and peer.whole:
                 absent.acked = max(absent.acked, peer.acked_index)
 
     def pump(self) -> None:
@@ -453,6 +456,7 @@ class Primary:
 
     def _fell_behind(self, peer: Peer) -> None:
         """It lagged further than the log reaches back."""
+        self.stirred = True
         if peer.phase is Phase.READY:
             self.absent[peer.info.system_id] = Absent(
                 peer.acked_index, self.now, self.now, "fell behind the end of the log"

@@ -155,21 +155,34 @@ class Cluster(HaOperations):
     def settle(self) -> None:
         """End of a step: move replication on, open the gate as far as it may."""
         primary = self.primary
-        if primary is None or not primary.stirred:
+        if primary is None or not (primary.moved or primary.stirred):
             return
         primary.now = self._now
+        primary.moved = False
         primary.pump()
+        if primary.stirred or self.links.verifying:
+            self._settle_members(primary)
+        else:
+            self._confirm(primary)
+
+    def _settle_members(self, primary: Primary) -> None:
+        """Who is in sync may have changed, or it is to be looked at again."""
         self.in_sync.shrink(primary, self.brokers_url.addresses)
         self._announce(primary)
-        if not self.links.verifying:  # else: are we still the primary?
-            primary.stirred = False
-            self._gate.open(primary.confirmable(self._gate.opened_index))
-            primary.commit(self._gate.opened_index)
+        primary.stirred = len(self.links.verifying) > 0  # are we still the primary?
+        if not primary.stirred:
+            self._confirm(primary)
         for peer in primary.promote_synced(self._gate.opened_index):
             self._outbox.log("info", CATEGORY, f"Backup {peer.info.system_id} is ready")
         self.in_sync.grow(primary)
         self._maybe_recovered()
         self._announce(primary)
+
+    def _confirm(self, primary: Primary) -> None:
+        index = primary.confirmable(self._gate.opened_index)
+        if index > primary.committed:
+            self._gate.open(index)
+            primary.commit(index)
 
     def _announce(self, primary: Primary) -> None:
         """Tell the backups who is in sync, if that changed."""
@@ -192,9 +205,13 @@ class Cluster(HaOperations):
 
     def deadline(self) -> float:
         """When ``tick`` has something to do, beside being called now and then."""
-        at = self.links.deadline()
-        if self.primary is not None:
-            at = min(at, self.primary.next_deadline())
+        links = self.links
+        at = links.dial_at if links.dial_at < links.survey_at else links.survey_at
+        primary = self.primary
+        if primary is not None:
+            due = primary.next_deadline() if primary.absent else primary.commit_due
+            if due < at:
+                return due
         return at
 
     def stalled(self, seconds: float) -> None:
@@ -234,9 +251,12 @@ class Cluster(HaOperations):
     def link_received(self, conn: int, data: bytes, now: float) -> None:
         """Bytes on an outbound connection."""
         self._now = now
-        self.links.received(conn, data, now)
-        self._after_link()
-        self._look_around()
+        links = self.links
+        links.received(conn, data, now)
+        if links.status_changed:
+            self._after_link()
+        if links.sights or self.primary is not None:
+            self._look_around()
 
     def link_gone(self, conn: int, now: float, reason: str) -> None:
         """An outbound connection is gone."""
@@ -313,7 +333,9 @@ class Cluster(HaOperations):
         if isinstance(event, Completed):
             if self.primary is not None:
                 self.primary.now = now
-                count = sum(((last - first) & 0xFFFFFFFF) + 1 for first, last in event.ranges)
+                count = 0
+                for first, last in event.ranges:
+                    count += ((last - first) & 0xFFFFFFFF) + 1
                 self.primary.acknowledged(conn, count)
         elif isinstance(event, Command):
             if event.struct.name == "message.subscribe":

@@ -124,7 +124,8 @@ class Links:
         self._outbox = outbox
         self._dials: dict[int, Dial] = {}
         self._link: Dial | None = None
-        self._dial_at = float("inf")
+        self.dial_at = float("inf")
+        """When ``tick`` dials next."""
         self.closed = False
         self.own_address: Address | None = None
         """The address at which we met ourselves: what others know us by."""
@@ -136,6 +137,7 @@ class Links:
         self.sights: list[tuple[str, PeerStatus | None]] = []
         """What dials found: address, and who answered. The cluster looks at it and empties it."""
         self.survey_at = float("inf")
+        """When ``survey`` asks around next."""
         self.refusal = ""
         """Why we do not follow a primary that answers, empty if we do or if there is none."""
 
@@ -154,7 +156,7 @@ class Links:
                 dial = self._connect(now, address, Purpose.CHECK)
                 self._backup.unchecked.add(dial.conn)
         if self._link is None:
-            self._dial_at = now
+            self.dial_at = now
             self.tick(now)
 
     def verify(self, now: float, addresses: list[Address], hung: str = "") -> None:
@@ -194,21 +196,17 @@ class Links:
         self._dials.clear()
         self._backup.unchecked.clear()
         self._link = None
-        self._dial_at = float("inf")
+        self.dial_at = float("inf")
 
     # -- time -------------------------------------------------------------------------------
-
-    def deadline(self) -> float:
-        """When ``tick`` or ``survey`` has something to do."""
-        return min(self._dial_at, self.survey_at)
 
     def tick(self, now: float) -> None:
         """Dial if it is time; drop what takes too long or fell silent."""
         for dial in list(self._dials.values()):
             self._tick_dial(dial, now)
-        if self._link is None and now >= self._dial_at and not self.closed:
+        if self._link is None and now >= self.dial_at and not self.closed:
             taken = self._backup.take_address()
-            self._dial_at = float("inf")
+            self.dial_at = float("inf")
             if taken is not None:
                 self._link = self._connect(now, taken[0], Purpose.LINK, taken[1])
 
@@ -420,4 +418,4 @@ class Links:
         else:
             self._outbox.log("debug", CATEGORY, f"No link to {dial.name}: {reason}")
         pause = self._config.link_maintenance_interval_s if dial.ends_pass else 0.0
-        self._dial_at = now + pause
+        self.dial_at = now + pause

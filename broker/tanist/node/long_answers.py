@@ -54,11 +54,8 @@ class LongAnswers:
         self._outbox = outbox
         self._reply = reply
         self._line: deque[LongAnswer] = deque()
-
-    @property
-    def busy(self) -> bool:
+        self.busy = False
         """There are some."""
-        return bool(self._line)
 
     @property
     def full(self) -> bool:
@@ -68,6 +65,7 @@ class LongAnswers:
     def add(self, answer: Answer, last: Reply | None, now: float) -> None:
         """Go on with ``answer``, whose first message was ``last`` if there was one."""
         self._line.append(LongAnswer(answer, last, now))
+        self.busy = True
 
     def go_on(self, now: float) -> bool:
         """Make the next messages, one answer after the other. Returns whether to step again now."""
@@ -90,7 +88,8 @@ class LongAnswers:
                 under_way.moved_at = now
                 line.append(under_way)
                 again = True
-        return again or (not takes and bool(line))
+        self.busy = len(line) > 0
+        return again or (not takes and self.busy)
 
     def _lag(self, last: Reply | None) -> int:
         """How many messages the reader of an answer has not taken, -1: there is no reader."""

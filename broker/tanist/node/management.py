@@ -9,7 +9,7 @@ any message. Three things may hold an answer back:
   requests only some are answered in a step;
 * **the cluster**: a promotion waits until the other members were heard.
 
-The node calls ``work`` and ``tell`` before it dispatches, seals ``take_touched`` with the sessions,
+The node calls ``work`` and ``tell`` before it dispatches, seals ``held`` with the sessions,
 and steps again at once while ``again`` says so.
 """
 
@@ -44,7 +44,7 @@ from tanist.node.gate import Gate
 from tanist.node.held_replies import HeldReplies
 from tanist.node.long_answers import CATEGORY, LongAnswers, message_of
 from tanist.node.outbox import Outbox
-from tanist.sessions.held import Held
+from tanist.sessions.amqp010.state import StepWork
 from tanist.types import BrokerError
 from tanist.wire.amqp010.values import Value
 
@@ -72,7 +72,9 @@ class Management:
         clock: WallClock,
         clients: Clients,
         replication: QueueReplication,
+        work: StepWork,
     ) -> None:
+        """``work``: where those who hold something in a step are noted."""
         self._config = config
         self._broker = broker
         self._cluster = cluster
@@ -82,11 +84,14 @@ class Management:
         self._clock = clock
         self._clients = clients
         self._replication = replication
+        self._work = work
         self._memory = MemoryObject(clock)
         self._promotes: list[Message] = []
         self._long = LongAnswers(broker, outbox, self._reply)
-        self._held = HeldReplies()
-        self._touched: list[Held] = []
+        self.held = HeldReplies()
+        """Answers behind the gate; those that it let through are for ``work``."""
+        self.unfinished = False
+        """``work`` has something to do in every step, whether or not a request came."""
         self.again = False
         """There is more to do at once: step again."""
 
@@ -126,11 +131,6 @@ class Management:
 
     # -- the step -----------------------------------------------------------------------------
 
-    @property
-    def busy(self) -> bool:
-        """``work`` has something to do, whether or not a request came."""
-        return bool(self._held.ready or self._long.busy or self._promotes or self._cluster.changed)
-
     def work(self, now: float) -> None:
         """Answer what can be answered now."""
         self.again = False
@@ -139,8 +139,8 @@ class Management:
             self._cluster.changed = False
             return
         self._clock.now = now
-        if self._held.ready:
-            ready, self._held.ready = self._held.ready, []
+        if self.held.ready:
+            ready, self.held.ready = self.held.ready, []
             for reply in ready:
                 self._publish(reply)
         if self._long.busy:
@@ -151,6 +151,7 @@ class Management:
         self._tell_members()
         if self._broker.agent_inbox:
             self.again = True
+        self.unfinished = self._long.busy or len(self._promotes) > 0
 
     def _tell_members(self) -> None:
         if self._cluster.changed:
@@ -168,17 +169,6 @@ class Management:
         for notice in notices:
             schema, values = describe(notice)
             self._publish_event(schema, values)
-
-    def take_touched(self) -> list[Held]:
-        """Who holds answers of this step; each must be sealed now."""
-        touched = self._touched
-        if touched:
-            self._touched = []
-        return touched
-
-    def settled(self) -> bool:
-        """End of a step, the gate has opened. True if there is more to do: step again now."""
-        return self.again or bool(self._held.ready)
 
     # -- requests -----------------------------------------------------------------------------
 
@@ -198,7 +188,7 @@ class Management:
         return ready
 
     def _answer(self, message: Message, now: float) -> None:
-        overloaded = self._held.waiting >= WAITING_MAX or self._long.full
+        overloaded = self.held.waiting >= WAITING_MAX or self._long.full
         actor: Actor = self._clients.actor(message.origin)
         try:
             answer = self._agent.answer(message, actor, overloaded)
@@ -219,8 +209,8 @@ class Management:
     def _reply(self, answer: Answer, reply: Reply) -> bool:
         """Publish ``reply``, or hold it until what it speaks of is safe."""
         if answer.after_records and self._must_wait():
-            if self._held.add(reply):
-                self._touched.append(self._held)
+            if self.held.add(reply):
+                self._work.touched.append(self.held)
             return True
         return self._publish(reply)
 

@@ -125,6 +125,7 @@ class Node:
             clock,
             Clients(self._connections, self.sessions),
             self._replicas,
+            self.sessions.work,
         )
 
     def step(self, happened: Input) -> list[Output]:
@@ -150,7 +151,7 @@ class Node:
         if isinstance(happened, Received):
             if happened.conn > 0:
                 self._received(happened, now)
-            elif self._replicas.owns(happened.conn):
+            elif self._replicas.active and self._replicas.owns(happened.conn):
                 self._replicas.link_received(happened.conn, happened.data, now)
             else:
                 self.cluster.link_received(happened.conn, happened.data, now)
@@ -283,38 +284,47 @@ class Node:
         """``routine``: bytes arrived, which moves no deadline but, perhaps, that of the link."""
         broker = self.broker
         management = self._management
-        if broker.agent_inbox or management.busy:
+        held = management.held
+        if broker.agent_inbox or held.ready or management.unfinished or self.cluster.changed:
             management.work(now)
         if broker.notices:
             management.tell(now)
-        again = self.sessions.dispatch() or bool(broker.notices)
-        self._record()
+        again = self.sessions.dispatch() or len(broker.notices) > 0
+        work = self.sessions.work
+        followed = self._followers.active
+        if self._replicas.active:
+            self._replicas.flush(work.touched)
+        if broker.journal:
+            self._record(followed)
+        if work.touched or followed:
+            self._seal(followed)
         self.cluster.settle()
-        if self._followers.active and self._followers.settle(self._confirmed_index()):
-            again = True
-        if self.cluster.changed or management.settled() or self.sessions.unfinished:
+        if followed and self._followers.settle(self._confirmed_index()):
             again = True
         if self._outbox.stopped:
             return
         self._write()
+        if work.broken or held.ready or management.again or self.cluster.changed:
+            again = True
         if again or not routine or self._link_deadline() < self._armed_at:
             self._arm(now, again)
 
-    def _record(self) -> None:
-        """Hand the step's records to the backups and to whoever copies from us; then seal."""
+    def _record(self, followed: bool) -> None:
+        """Hand the step's records to the backups and to whoever copies from us."""
         broker = self.broker
-        touched = self.sessions.take_touched() + self._management.take_touched()
-        if self._replicas.active:
-            touched = touched + self._replicas.take_touched()
         records = broker.journal
+        broker.journal = []
+        if followed:
+            records = self._followers.take(records)
         if records:
-            broker.journal = []
-            if self._followers.active:
-                records = self._followers.take(records)
-            if records:
-                self.cluster.replicate(records)
+            self.cluster.replicate(records)
+
+    def _seal(self, followed: bool) -> None:
+        """What the step may not confirm yet waits for its newest record."""
+        work = self.sessions.work
+        touched, work.touched = work.touched, []
         index = self.cluster.log.index
-        pledge = self._followers.seal(index) if self._followers.active else None
+        pledge = self._followers.seal(index) if followed else None
         confirmed = self._confirmed_index()
         for held in touched:
             if pledge is not None:

@@ -3,7 +3,7 @@
 ``replicate`` and ``unreplicate`` are methods of ``habroker``. What is copied from where is part of
 the replicated state (``core.source``), so a backup that is promoted goes on where its predecessor
 was; a backup itself copies nothing. The node hands in what concerns the links (``owns``) and time,
-calls ``take_touched`` before it drains the journal, and ``write`` at the end of the step.
+calls ``flush`` before it drains the journal, and ``write`` at the end of the step.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Replicas(QueueReplication):
         self._outbox = outbox
         self._uuids = uuids
         self._replicas: dict[str, Replica] = {}
+        self.active = False
+        """Whether there is any."""
         self._conns: dict[int, Replica] = {}
         self._touched: list[Inflow] = []
         self._continued = not config.ha_cluster
@@ -125,12 +127,14 @@ class Replicas(QueueReplication):
             fresh,
         )
         self._replicas[queue.name] = replica
+        self.active = True
         replica.tick(self._broker.now)
 
     def _end(self, replica: Replica, level: str, text: str) -> None:
         queue = replica.queue
         replica.close()
         del self._replicas[queue.name]
+        self.active = len(self._replicas) > 0
         source = queue.source
         if not queue.deleted and source is not None:
             self._broker.set_source(queue, "", source.lineage)
@@ -157,11 +161,6 @@ class Replicas(QueueReplication):
                 self._add(queue, parse_url(source.url), False)
 
     # -- what the node drives -----------------------------------------------------------------
-
-    @property
-    def active(self) -> bool:
-        """Whether there is any."""
-        return bool(self._replicas)
 
     def deadline(self) -> float:
         """When ``tick`` has something to do, beside being called now and then."""
@@ -196,17 +195,15 @@ class Replicas(QueueReplication):
         """An outbound connection is gone."""
         self._conns[conn].gone(now, reason)
 
-    def take_touched(self) -> list[Held]:
+    def flush(self, touched: list[Held]) -> None:
         """The journal is about to be drained: put in which ids came and went.
 
-        Return who holds confirmations of this step; each must be sealed.
+        Add to ``touched`` who holds confirmations of this step; each must be sealed.
         """
-        touched: list[Held] = []
         for inflow in self._touched:
             inflow.flush()
             touched.append(inflow)
         self._touched.clear()
-        return touched
 
     def write(self) -> None:
         """Send what the step left to say."""

@@ -72,9 +72,9 @@ def test_an_answer_that_nobody_reads_is_given_up() -> None:
     host.writable(console.wire, False)
     console.request("_query_request", QUEUES)
     host.network.advance(IDLE_MAX_S - 1.0)
-    assert host.node._management.busy
+    assert host.node._management.unfinished
     host.network.advance(2.0)
-    assert not host.node._management.busy
+    assert not host.node._management.unfinished
 
 
 def test_an_answer_whose_reader_is_gone_is_given_up_at_once() -> None:
@@ -83,9 +83,9 @@ def test_an_answer_whose_reader_is_gone_is_given_up_at_once() -> None:
     console = Console(host)
     host.writable(console.wire, False)
     console.request("_query_request", QUEUES)
-    assert host.node._management.busy
+    assert host.node._management.unfinished
     console.hang_up()
-    assert not host.node._management.busy
+    assert not host.node._management.unfinished
 
 
 def test_a_reply_queue_that_is_full_ends_the_answer() -> None:
@@ -101,7 +101,7 @@ def test_a_reply_queue_that_is_full_ends_the_answer() -> None:
         answer_to="small",
     )
     assert host.node.broker.queues["small"].count == 3
-    assert not host.node._management.busy
+    assert not host.node._management.unfinished
 
 
 def test_several_long_answers_go_on_together() -> None:

@@ -202,7 +202,7 @@ def test_a_flood_of_changes_is_refused() -> None:
     console = Console(a)
     b.freeze()
     asked = [console.start_broker("create", type="queue", name=f"q{number}") for number in range(3)]
-    a.node._management._held.waiting = management.WAITING_MAX
+    a.node._management.held.waiting = management.WAITING_MAX
     refused = console.start_broker("create", type="queue", name="late")
     assert "ask again later" in str(console.error_of(refused))
     assert "late" not in a.node.broker.queues
@@ -404,7 +404,7 @@ def test_what_cannot_be_put_into_a_message_is_noted_and_breaks_nothing(method: s
     asked = console.start(Odd().name, method)
     host.network.advance(0.5)
     assert console.answer(asked) is None
-    assert not host.node._management.busy
+    assert not host.node._management.unfinished
     noted = [text for _, category, text in host.lines if category == "Management"]
     assert [text.startswith("request not answered") for text in noted] == [True]
     assert console.error_of(console.start_broker("echo")) == ""

@@ -139,7 +139,8 @@ class MiniNode:
         self.index += len(self.broker.journal)
         self.broker.journal.clear()
         self.broker.notices.clear()
-        for held in self.sessions.take_touched():
+        touched, self.sessions.work.touched = self.sessions.work.touched, []
+        for held in touched:
             held.seal(self.index)
             if self.index <= self.safe:
                 held.open_gate(self.index)
@@ -147,7 +148,7 @@ class MiniNode:
                 self.line.append((self.index, held))
         if not self.hold:
             self.open_gate()
-        if self.sessions.unfinished:
+        if self.sessions.work.broken:
             self.begin()
             self.finish()
 

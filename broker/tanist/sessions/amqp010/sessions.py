@@ -6,7 +6,7 @@ How the node drives it, per step::
     sessions.on_event(link, event)             # Attached, Transfer, Command, Completed, Detached
     sessions.dispatch()                        # once, in place of Broker.dispatch
     sessions.feed()                            # when the journal was read, if queues are followed
-    for held in sessions.take_touched(): ...   # seal and hold (sessions.held)
+    for held in sessions.work.touched: ...     # seal and hold (sessions.held), then clear
     # then Connection.data_to_send of every connection: completions go out after deliveries
 
 A ``BrokerError`` of a command becomes execution.exception and the end of its session; the other
@@ -27,7 +27,6 @@ from tanist.sessions.amqp010.consumer import settle_deliveries
 from tanist.sessions.amqp010.link import ClientLink
 from tanist.sessions.amqp010.outcome import AFTER_EARLIER, AFTER_RECORDS, LATER
 from tanist.sessions.amqp010.state import Broken, SessionState, StepWork
-from tanist.sessions.held import Held
 from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.events import Attached, Command, Completed, Detached, Event, Transfer
 from tanist.wire.amqp010.session import Session
@@ -85,9 +84,12 @@ all in-sync backups know that it is gone, as the answer to the first one did."""
 
 
 class Sessions:
-    """The sessions of one node. ``check_user_ids``: authentication is on, user-ids must match."""
+    """The sessions of one node. ``check_user_ids``: authentication is on, user-ids must match.
 
-    __slots__ = ("_by_link", "_names", "_work", "broker", "check_user_ids", "refused")
+    ``work``: what they leave to be done at the end of the step.
+    """
+
+    __slots__ = ("_by_link", "_names", "broker", "check_user_ids", "refused", "work")
 
     def __init__(self, broker: Broker, check_user_ids: bool = False) -> None:
         self.broker = broker
@@ -95,13 +97,13 @@ class Sessions:
         self.refused = 0
         self._names: dict[tuple[str, str], SessionState] = {}
         self._by_link: dict[int, list[SessionState]] = {}
-        self._work = StepWork()
+        self.work = StepWork()
 
     # -- the step -----------------------------------------------------------------------------
 
     def begin_step(self) -> None:
         """A new step: every link may be sent its share again. Call before the input is handled."""
-        work = self._work
+        work = self.work
         work.step += 1
         if work.starved:
             starved = work.starved
@@ -144,7 +146,7 @@ class Sessions:
 
         First ends the sessions whose queues were deleted under them.
         """
-        work = self._work
+        work = self.work
         if work.broken:
             self._end_broken()
         more = self.broker.dispatch()
@@ -154,22 +156,9 @@ class Sessions:
 
     def feed(self) -> bool:
         """Send copies of queues what they may have. True: there is more, step again soon."""
-        work = self._work
+        work = self.work
         more = self.broker.following.feed(self.broker.now)
         return more or len(work.starved) > 0
-
-    def take_touched(self) -> list[Held]:
-        """The sessions that hold confirmations of this step; each must be sealed now."""
-        work = self._work
-        touched = work.touched
-        if touched:
-            work.touched = []
-        return touched
-
-    @property
-    def unfinished(self) -> bool:
-        """A session must end in the next step: step again now."""
-        return len(self._work.broken) > 0
 
     # -- links --------------------------------------------------------------------------------
 
@@ -224,7 +213,7 @@ class Sessions:
                 return
             holder.session.refuse(SESSION_BUSY)
             self._end(holder)
-        state = SessionState(link, session, self._work, self.broker.now)
+        state = SessionState(link, session, self.work, self.broker.now)
         session.context = state
         self._by_link.setdefault(link.number, []).append(state)
         self._names[key] = state
@@ -273,8 +262,8 @@ class Sessions:
         self._end(state)
 
     def _end_broken(self) -> None:
-        broken = self._work.broken
-        self._work.broken = []
+        broken = self.work.broken
+        self.work.broken = []
         for end in broken:
             state = end.state
             if state.alive and state.session.alive:
@@ -300,7 +289,7 @@ class Sessions:
             states.remove(state)
         broker = self.broker
         if state.settled_on_delivery:
-            settle_deliveries(broker, self._work)
+            settle_deliveries(broker, self.work)
         for subscription in list(state.subscriptions.values()):
             broker.cancel(subscription)
         state.subscriptions.clear()

@@ -104,8 +104,9 @@ class Broken:
 class StepWork:
     """What the sessions of a node leave to be done at the end of a step; shared by all of them.
 
-    ``touched``: have unsealed holdings. ``settling``: sent messages that delivery settles.
-    ``broken``: must end with an exception. ``starved``: links that were refused
+    ``touched``: have unsealed holdings; whoever drives the step seals them and clears the list.
+    ``settling``: sent messages that delivery settles. ``broken``: must end with an exception, in
+    the next step, which must come at once. ``starved``: links that were refused
     deliveries because their share of the step was used up. ``step`` numbers the steps.
     """
 

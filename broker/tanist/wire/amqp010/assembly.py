@@ -136,7 +136,8 @@ class Assembler:
         """What ``data`` completed, in order; look at ``failure`` afterwards."""
         units: list[Assembled] = []
         if self.failure is None:
-            data = self._buffer.push(data)
+            if self._buffer.held:
+                data = self._buffer.push(data)
             if data:
                 try:
                     self._parse(data, units)

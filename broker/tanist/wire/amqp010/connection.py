@@ -186,7 +186,7 @@ class Connection:
 
     def has_data(self) -> bool:
         """Whether ``data_to_send`` has something to do."""
-        return bool(self._out.chunks) or bool(self._channels.touched)
+        return len(self._out.chunks) > 0 or len(self._channels.touched) > 0
 
     def data_to_send(self) -> bytes:
         """All that waits to be written; the caller must write it. Completions come last."""

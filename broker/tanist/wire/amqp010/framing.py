@@ -102,28 +102,29 @@ class FrameBuffer:
 
     ``push`` hands out octets that start with a frame; the caller parses whole frames and gives
     the rest back with ``keep``, saying how many octets it needs before it can go on.
+    ``held``: what is incomplete; with nothing there, ``push`` would return what it is given.
     """
 
-    __slots__ = ("_held", "_need")
+    __slots__ = ("_need", "held")
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self.held = bytearray()
         self._need = 0
 
     def push(self, data: bytes) -> bytes:
         """``data`` behind what was held; empty while that is less than was needed."""
-        if not self._held:
+        if not self.held:
             return data
-        self._held += data
-        if len(self._held) < self._need:
+        self.held += data
+        if len(self.held) < self._need:
             return b""
-        joined = bytes(self._held)
-        self._held.clear()
+        joined = bytes(self.held)
+        self.held.clear()
         return joined
 
     def keep(self, rest: bytes, need: int) -> None:
         """Hold ``rest`` until ``need`` octets are there (one frame at most is ever held)."""
-        self._held += rest
+        self.held += rest
         self._need = need
 
 

@@ -154,7 +154,7 @@ class Incoming:
         done, fresh = self.done, self._fresh
         if not fresh and not everything:
             return []
-        if len(done) == 1:
+        if len(done.firsts) == 1:
             ranges = [(done.firsts[0], done.lasts[0])]
         elif everything or not len(done):
             ranges = done.pairs()

@@ -53,8 +53,9 @@ from tanist.wire.amqp010.framing import (
     WORD_HEADER,
 )
 from tanist.wire.amqp010.incoming import AGAIN, BLOCKED, SPAN_MAX, START, Incoming
+from tanist.wire.amqp010.outgoing import Outgoing
 from tanist.wire.amqp010.output import WHOLE_SEGMENTS, Output
-from tanist.wire.amqp010.serial import WIRE_MASK, Ranges, unwrap
+from tanist.wire.amqp010.serial import WIRE_MASK
 from tanist.wire.amqp010.session_state import (
     ATTACHED,
     ATTACHING,
@@ -75,10 +76,6 @@ from tanist.wire.amqp010.session_state import (
     TRANSPORT_BUSY,
 )
 from tanist.wire.amqp010.values import Struct, TypedBytes, Value
-
-HOLES_MAX: Final = 65536
-"""Holes a peer may leave in what it completes: beyond any window of a client, and a few megabytes
-of memory."""
 
 TEXT_MAX: Final = 1024
 """Characters of an error text that travel; str16 has room for 65535 octets of UTF-8."""
@@ -106,8 +103,6 @@ class Session:
         "_name",
         "_next_out",
         "_out",
-        "_out_high",
-        "_out_low",
         "_point_due",
         "_report",
         "_touched",
@@ -135,12 +130,9 @@ class Session:
         self.incoming = Incoming()
         self._flush_due = False
         self._confirmed_due = False
-        # Outgoing. The peer may complete what lies from ``_out_low`` to below ``_out_high``.
         self._point_due = True
         self._next_out = START
-        self._out_low = START
-        self._out_high = START
-        self._back = Ranges()
+        self._back = Outgoing()
         self._memo_head = b""
         self._memo_header = -1
         self._memo_body = -1
@@ -203,7 +195,8 @@ class Session:
         out = self._out
         if len(ranges) == 1:
             first, last = ranges[0]
-            first = max(first, last - SPAN_MAX)
+            if last - first > SPAN_MAX:
+                first = last - SPAN_MAX
             out.chunks.append(completed_frame(self.channel, first, last))
             out.frames += 1
             return
@@ -289,14 +282,7 @@ class Session:
         if not self.alive:
             return
         self._confirm()
-        self._out_high = max(self._out_high, self._next_out)
-        if self._out_high == self._out_low:
-            number = unwrap(command_id, START)
-            self._out_low = self._out_high = number
-        else:
-            number = unwrap(command_id, self._out_high)
-            self._out_low = min(self._out_low, number)
-        self._next_out = number
+        self._next_out = self._back.resume_at(command_id, self._next_out)
         self._point_due = True
 
     def flush(
@@ -558,19 +544,10 @@ class Session:
         return True
 
     def _on_completed(self, ranges: list[tuple[int, int]], events: list[Event]) -> None:
-        fresh: list[tuple[int, int]] = []
-        near, low = self._next_out, self._out_low
-        ceiling = (near if near > self._out_high else self._out_high) - 1
-        for first, last in ranges:
-            start = unwrap(first, near)
-            end = min(start + ((last - first) & WIRE_MASK), ceiling)
-            start = max(start, low)
-            if start <= end:
-                for new, newest in self._back.add(start, end):
-                    fresh.append((new & WIRE_MASK, newest & WIRE_MASK))
+        fresh = self._back.completed(ranges, self._next_out)
         if fresh:
             events.append(Completed(self, fresh))
-        if len(self._back) > HOLES_MAX:
+        if self._back.full_of_holes:
             self._fail(Condition.RESOURCE_LIMIT_EXCEEDED, "too many holes in completed", events)
 
     def _on_command_point(self, control: Struct, events: list[Event]) -> None:

@@ -24,7 +24,7 @@ from tanist.wire.amqp010.events import (
     Result,
 )
 from tanist.wire.amqp010.incoming import RUNS_MAX, SPAN_MAX
-from tanist.wire.amqp010.session import HOLES_MAX
+from tanist.wire.amqp010.outgoing import HOLES_MAX
 from tanist.wire.amqp010.transfer import TRANSFER_CODE, encode_transfer
 from tanist.wire.amqp010.values import vbin16
 from tests.broker.wire.amqp010.session_harness import MASK, NAME, Harness, decode, in_state
