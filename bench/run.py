@@ -108,8 +108,8 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def brokers(variables: dict[str, str]) -> Iterator[int]:
-    """Three brokers, the first one promoted; gives the primary's port."""
+def cluster_of(variables: dict[str, str]) -> Iterator[LocalCluster]:
+    """Three brokers with these environment variables, the first one promoted."""
     with environment(variables), tempfile.TemporaryDirectory(prefix="tanist-bench-") as folder:
         settings = Settings(
             qpidd=(sys.executable, "-m", "tanist.cli.qpidd"),
@@ -121,7 +121,7 @@ def brokers(variables: dict[str, str]) -> Iterator[int]:
         try:
             cluster.start()
             cluster.form(FORM_S)
-            yield cluster.nodes[0].port
+            yield cluster
         finally:
             cluster.stop()
 
@@ -134,8 +134,9 @@ def measure_relay(message: bytes, messages: int) -> Figures:
 
 def measure_broker(variables: dict[str, str], messages: int) -> Figures:
     """A cluster of three."""
-    with brokers(variables) as port:
-        return measure(BrokerLoad(port), message_frames(BODY_OCTETS), messages)
+    with cluster_of(variables) as cluster:
+        load = BrokerLoad(cluster.nodes[0].port)
+        return measure(load, message_frames(BODY_OCTETS), messages)
 
 
 def installed_is_compiled() -> bool:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from socket import socket
 from typing import Final, Protocol
 
 from twisted.internet.abstract import FileDescriptor
@@ -118,7 +119,7 @@ class PeerProtocol(TwistedProtocol):
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._idle = True
-        self._write_some: Callable[[bytes], object] | None = None
+        self._kernel_send: Callable[[bytes], int] | None = None
         self._full = False
         self._closing = False
         self._reason = ""
@@ -135,7 +136,8 @@ class PeerProtocol(TwistedProtocol):
             transport.setTcpNoDelay(self._limits.tcp_nodelay)
             transport.setTcpKeepAlive(True)
         if isinstance(transport, FileDescriptor):  # not TLS, whose bytes are not the socket's
-            self._write_some = transport.writeSomeData
+            handle: socket = transport.getHandle()  # type: ignore[attr-defined]  # of every socket
+            self._kernel_send = handle.send
         IConsumer(transport).registerProducer(self, False)
         self._call_later(self._limits.max_negotiate_time_s, self._no_header)
         self._owner.opened(self)
@@ -151,6 +153,7 @@ class PeerProtocol(TwistedProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the owner, once."""
         self._cancel_timer()
+        self._kernel_send = None
         self._closing = True
         self._idle = False
         self._held.clear()
@@ -221,12 +224,14 @@ class PeerProtocol(TwistedProtocol):
 
         An error is left to the transport, which meets it again and reports it in its own time.
         """
-        if self._write_some is not None:
-            sent = self._write_some(data)
-            if isinstance(sent, int) and sent > 0:
-                if sent == len(data):
-                    return
-                data = data[sent:]
+        if self._kernel_send is not None:
+            try:
+                sent = self._kernel_send(data)
+            except OSError:
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
         self._idle = False
         self.transport.write(data)
 

@@ -7,7 +7,6 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -207,9 +206,14 @@ class Descriptor(Wire, FileDescriptor):
         Wire.__init__(self, *addresses)
         self.kernel = b""
 
-    def writeSomeData(self, data):
+    def getHandle(self):
+        return self
+
+    def send(self, data):
         if self.broken:
-            return CONNECTION_LOST
+            raise ConnectionResetError
+        if not self.room:
+            raise BlockingIOError
         taken = data[: self.room]
         self.kernel += taken
         self.room -= len(taken)

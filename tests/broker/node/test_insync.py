@@ -166,6 +166,23 @@ def test_a_backup_that_hangs_for_longer_is_cut_off() -> None:
     assert b.status == "ready"
 
 
+def test_under_steady_traffic_the_batches_alone_tell_what_is_committed() -> None:
+    network, (a, b) = running("a", "b")
+    session, _ = declared(a)
+    network.advance(0.1)
+    primary = a.node.cluster.primary
+    assert primary is not None
+    (peer,) = primary.peers.values()
+    before = peer.session.next_outgoing
+    for _ in range(30):
+        session.publish("q", b"x")
+        network.advance(0.01)
+    assert peer.session.next_outgoing - before == 30
+    network.advance(0.1)
+    assert peer.session.next_outgoing - before == 31, "the last one has no successor that tells"
+    assert b.node.broker.queues["q"].count == 30
+
+
 # -- the primary's part, in slow motion ----------------------------------------------------
 
 
