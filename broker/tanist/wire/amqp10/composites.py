@@ -1,12 +1,13 @@
-"""The composite types that performatives carry: error, termini, delivery states, transactions.
+"""The composite types within performatives and messages: error, termini, delivery states,
+transaction types, the header and the properties of a message.
 
 Attributes are the fields of the specification with underscores, in its order. An absent field is
 None, or its default where the specification gives one; ``multiple`` fields are tuples, empty when
 absent. Symbols are ``str``, transaction ids ``bytes``. The keys of the maps (``Fields``) compare
 equal to ``str``; a lifetime policy in ``dynamic_node_properties`` or a filter in ``filter`` is a
-``Described``, which ``decoding.composite_of`` turns into a class of this module.
+``Described``, which ``composing.composite_of`` turns into a class of this module.
 
-Source: OASIS AMQP 1.0, part 2, 2.8.14; part 3, 3.4 and 3.5; part 4, 4.5.
+Source: OASIS AMQP 1.0, part 2, 2.8.14; part 3, 3.2, 3.4 and 3.5; part 4, 4.5.
 """
 
 from __future__ import annotations
@@ -279,3 +280,85 @@ class TransactionalState(Composite):
     ) -> None:
         self.txn_id = txn_id
         self.outcome = outcome
+
+
+class Header(Composite):
+    """The transport header of a message; ``ttl`` is in milliseconds.
+
+    ``delivery_count`` is the number of unsuccessful deliveries so far.
+    """
+
+    __slots__ = (
+        "delivery_count",
+        "durable",
+        "first_acquirer",
+        "priority",
+        "ttl",
+    )
+
+    def __init__(
+        self,
+        durable: bool = False,
+        priority: int = 4,
+        ttl: int | None = None,
+        first_acquirer: bool = False,
+        delivery_count: int = 0,
+    ) -> None:
+        self.durable = durable
+        self.priority = priority
+        self.ttl = ttl
+        self.first_acquirer = first_acquirer
+        self.delivery_count = delivery_count
+
+
+class Properties(Composite):
+    """The immutable properties of a message; times are milliseconds since 1970.
+
+    Message ids are ``ULong``, ``UUID``, ``bytes`` or ``str``.
+    """
+
+    __slots__ = (
+        "absolute_expiry_time",
+        "content_encoding",
+        "content_type",
+        "correlation_id",
+        "creation_time",
+        "group_id",
+        "group_sequence",
+        "message_id",
+        "reply_to",
+        "reply_to_group_id",
+        "subject",
+        "to",
+        "user_id",
+    )
+
+    def __init__(
+        self,
+        message_id: Value = None,
+        user_id: bytes | None = None,
+        to: str | None = None,
+        subject: str | None = None,
+        reply_to: str | None = None,
+        correlation_id: Value = None,
+        content_type: str | None = None,
+        content_encoding: str | None = None,
+        absolute_expiry_time: int | None = None,
+        creation_time: int | None = None,
+        group_id: str | None = None,
+        group_sequence: int | None = None,
+        reply_to_group_id: str | None = None,
+    ) -> None:
+        self.message_id = message_id
+        self.user_id = user_id
+        self.to = to
+        self.subject = subject
+        self.reply_to = reply_to
+        self.correlation_id = correlation_id
+        self.content_type = content_type
+        self.content_encoding = content_encoding
+        self.absolute_expiry_time = absolute_expiry_time
+        self.creation_time = creation_time
+        self.group_id = group_id
+        self.group_sequence = group_sequence
+        self.reply_to_group_id = reply_to_group_id

@@ -2,8 +2,8 @@
 
 Attributes are the fields of the specification with underscores, in its order. An absent field is
 None, or its default where the specification gives one; ``multiple`` fields are tuples, empty when
-absent. Symbols are ``str``, tags ``bytes``, numbers plain ``int``. ``decode_performative`` and
-``encode_performative`` turn them into the body of a frame and back.
+absent. Symbols are ``str``, tags ``bytes``, numbers plain ``int``. ``codec.decode_performative``
+and ``codec.encode_performative`` turn them into the body of a frame and back.
 
 Source: OASIS AMQP 1.0, part 2, 2.7 "Performatives"; part 5, 5.3.3 "Security frame bodies".
 """
