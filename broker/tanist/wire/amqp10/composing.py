@@ -29,7 +29,6 @@ from tanist.wire.amqp10.spec import (
 )
 from tanist.wire.amqp10.values import (
     STRING_CODE,
-    SYMBOL_CODE,
     Array,
     Composite,
     Described,
@@ -137,7 +136,7 @@ def _field(definition: Definition, field: Field, item: Value) -> Value:
     if code is not None:
         return _primitive(where, field, item, code)
     if field.type in KEY_TYPES:
-        return _map(where, field, item)
+        return check_map(where, field.type, item)
     if field.type in ARCHETYPES:
         return _provided(where, field.type, item)
     if field.type == "message-id" and type_code(item) not in MESSAGE_ID_CODES:
@@ -167,16 +166,19 @@ def _multiple(where: str, field: Field, item: Value) -> tuple[Value, ...]:
     return tuple(str(entry) if isinstance(entry, str) else entry for entry in item)
 
 
-def _map(where: str, field: Field, item: Value) -> Value:
-    """A map whose keys have the right type."""
+def check_map(where: str, kind: str, item: Value) -> dict[Value, Value]:
+    """``item`` as a dict whose keys are those of ``kind`` (in ``encoding.KEY_TYPES``).
+
+    Raises: FramingError; ``where`` says in its text what the map is.
+    """
     if not isinstance(item, dict):
         raise FramingError(f"{where} is no map with plain keys but {_type_name(item)}")
-    allowed = KEY_TYPES[field.type]
+    allowed = KEY_TYPES[kind]
     for key in item:
         code = type_code(key)
-        if code not in allowed and (code != STRING_CODE or SYMBOL_CODE not in allowed):
+        if code not in allowed and (code != STRING_CODE or kind != "fields"):
             raise FramingError(f"{where}: a {_type_name(key)} cannot be a key")
-    if field.type != "unsettled":
+    if kind != "unsettled":
         return item
     return {
         key: None if state is None else _provided(where, "delivery-state", state)
