@@ -40,3 +40,15 @@ TRANSFER_LIMIT_EXCEEDED: Final = "amqp:link:transfer-limit-exceeded"
 MESSAGE_SIZE_EXCEEDED: Final = "amqp:link:message-size-exceeded"
 LINK_REDIRECT: Final = "amqp:link:redirect"
 STOLEN: Final = "amqp:link:stolen"
+
+
+class Violation(Exception):
+    """The peer broke a rule of the connection; it must be closed with ``condition``.
+
+    Raised and caught within this package: sessions and links have their own, smaller ends.
+    """
+
+    def __init__(self, condition: str, text: str) -> None:
+        super().__init__(text)
+        self.condition = condition
+        self.text = text

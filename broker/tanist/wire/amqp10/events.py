@@ -22,8 +22,9 @@ from mypy_extensions import mypyc_attr
 
 if TYPE_CHECKING:
     from tanist.wire.amqp10.composites import DeliveryState, Error
-    from tanist.wire.amqp10.link import Link, Receiver
+    from tanist.wire.amqp10.link import Link
     from tanist.wire.amqp10.performatives import Attach, Begin, Flow, Open
+    from tanist.wire.amqp10.receiver import Receiver
     from tanist.wire.amqp10.session import Session
 
 
