@@ -128,5 +128,6 @@ class Channels:
         del self.mapped[session.remote_channel]
         del self.sessions[session.channel]
         self._handles.give(session.channel)
+        session.release()
         if not session.told:
             events.append(Ended(session, end.error))

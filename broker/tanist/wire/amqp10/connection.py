@@ -363,8 +363,11 @@ class Connection:
         self._out.performative(0, ours)
 
     def _become_open(self, limit_s: float) -> None:
+        """Both Opens are there; only now an empty frame may be sent."""
         self.opened = True
         self._idle.watch(limit_s, self._now)
+        if self.remote is not None:
+            self._idle.beat((self.remote.idle_time_out or 0) / 1000, self._now)
         self._set_deadline()
 
     def _end(self) -> None:
@@ -521,9 +524,7 @@ class Connection:
             raise Violation(NOT_ALLOWED, f"idle-time-out {limit_ms} ms is below {IDLE_MIN_MS}")
         self._out.frame_max = remote.max_frame_size
         self._channels.limit(remote.channel_max)
-        self._idle.beat(limit_ms / 1000, self._now)
         if server:
-            self._set_deadline()
             events.append(Opening(remote))
         else:
             self._become_open(self._settings.idle_timeout_s)

@@ -43,6 +43,7 @@ class Link:
         "_told",
         "alive",
         "context",
+        "flow_due",
         "handle",
         "name",
         "rcv_settle_mode",
@@ -66,6 +67,7 @@ class Link:
         self.remote_handle = -1
         self.snd_settle_mode = 2
         self.rcv_settle_mode = 0
+        self.flow_due = False  # the session has it among the links to tell of
         self._introduced = False  # our own attach has been sent
         self._closed = False  # the peer's detach said closed
         self._in_error = False  # our own detach carried an error

@@ -62,16 +62,17 @@ class Shared:
     """What the sessions of a connection share.
 
     ``touched``: sessions with something to announce. ``incomplete``: octets of all deliveries of
-    the peer whose last frame has not come.
+    the peer whose last frame has not come. ``links``: how many there are.
     """
 
-    __slots__ = ("incomplete", "output", "settings", "touched")
+    __slots__ = ("incomplete", "links", "output", "settings", "touched")
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings
         self.output = Output()
         self.touched: list[Session] = []
         self.incomplete = 0
+        self.links = 0
 
 
 class Session:
@@ -234,6 +235,7 @@ class Session:
         handle = self._handles.take()
         if handle < 0:
             raise LocalProtocolError("all handles of the session are in use")
+        self._shared.links += 1
         return handle
 
     def _introduce(self, link: Link, attach: Attach) -> None:
@@ -286,13 +288,15 @@ class Session:
 
     def flow_due(self, link: Link) -> None:
         """The peer must be told the state of ``link`` at the end of the step."""
-        if link not in self._flows:
+        if not link.flow_due:
+            link.flow_due = True
             self._flows.append(link)
         self.touch()
 
     def forget(self, link: Link) -> None:
         """Both sides detached: the handle of ours is free."""
-        self.links.pop(link.handle, None)
+        del self.links[link.handle]
+        self._shared.links -= 1
         self._handles.give(link.handle)
 
     def hold(self, octets: int) -> bool:
@@ -340,6 +344,7 @@ class Session:
         if self._flows:
             flows, self._flows = self._flows, []
             for link in flows:
+                link.flow_due = False
                 if link.alive:
                     self._write_flow(link)
         if self._flow_due or (self._in_next >= self._in_low and self.remote is not None):
@@ -376,6 +381,10 @@ class Session:
         self._by_handle.clear()
         self._attaching.clear()
         self._errant.clear()
+
+    def release(self) -> None:
+        """Both sides have ended; the owner may still look at what links there were."""
+        self._shared.links -= len(self.links)
 
     def fail(self, condition: str, text: str, events: list[Event]) -> None:
         """The peer broke a rule of the session: end it."""
@@ -499,10 +508,12 @@ class Session:
             if link.alive:
                 events.append(Attached(link, attach))
             return
-        ours = self._handles.take()
+        shared = self._shared
+        ours = self._handles.take() if shared.links < shared.settings.links_max else -1
         if ours < 0:
             self.fail(RESOURCE_LIMIT_EXCEEDED, "no handle is left for another link", events)
             return
+        shared.links += 1
         if attach.role:
             link = Sender(self, attach.name, ours, link_state.ATTACH_RCVD)
         else:

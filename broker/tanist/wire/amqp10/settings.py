@@ -24,6 +24,9 @@ session can have under way, and it is far beyond what one read brings."""
 HANDLE_MAX: Final = 65535
 """Highest link handle taken: applications with ten thousand links on one session exist."""
 
+LINKS_MAX: Final = 65536
+"""Links of one connection, over all its sessions: a hundred megabytes, when a peer wants them."""
+
 
 @dataclass(frozen=True)
 class ConnectionSettings:
@@ -43,6 +46,8 @@ class ConnectionSettings:
     """Highest channel this side takes."""
     handle_max: int = HANDLE_MAX
     """Highest link handle this side takes, on each session."""
+    links_max: int = LINKS_MAX
+    """Links that the peer may attach, over all sessions."""
     incoming_window: int = INCOMING_WINDOW
     """Transfers a peer may have under way to us on each session; at least 1."""
     content_max: int = MESSAGE_BYTES_MAX
