@@ -162,7 +162,8 @@ def _multiple(where: str, field: Field, item: Value) -> tuple[Value, ...]:
     if not isinstance(item, Array):
         return (_primitive(where, field, item, code),)
     if item.code != code or item.descriptor is not None:
-        raise FramingError(f"{where} is an array of {TYPE_NAMES[item.code]}, no {field.type}")
+        found = ("" if item.descriptor is None else "described ") + TYPE_NAMES[item.code]
+        raise FramingError(f"{where} is an array of {found}, no {field.type}")
     return tuple(str(entry) if isinstance(entry, str) else entry for entry in item)
 
 
