@@ -150,7 +150,7 @@ def _primitive(where: str, field: Field, item: Value, code: int) -> Value:
     if isinstance(item, bool):
         return item
     if isinstance(item, int):
-        return int(item)
+        return item + 0  # a plain int: compiled, int() is nothing for what is an int already
     return str(item) if isinstance(item, str) else item
 
 

@@ -71,6 +71,21 @@ _SIGNED: Final[dict[int, int]] = {
 }
 _DECIMAL: Final[dict[int, int]] = {DECIMAL32_CODE: 4, DECIMAL64_CODE: 8, DECIMAL128_CODE: 16}
 
+_ONE_ENCODING: Final = frozenset(
+    (
+        LIST_CODE,
+        MAP_CODE,
+        ARRAY_CODE,
+        DECIMAL32_CODE,
+        DECIMAL64_CODE,
+        DECIMAL128_CODE,
+        FLOAT_CODE,
+        CHAR_CODE,
+        UUID_CODE,
+    )
+)
+"""Types that are written in their widest encoding, whatever the value."""
+
 TYPE_NAMES: Final[dict[int, str]] = {
     NULL_CODE: "null",
     BOOLEAN_CODE: "boolean",
@@ -108,7 +123,7 @@ def write_value(out: bytearray, value: Value, depth: int = 0) -> None:
         _write_described(out, value, depth)
     elif code == LIST_CODE and isinstance(value, (list, tuple)) and not value:
         out.append(0x45)
-    elif code in (LIST_CODE, MAP_CODE, ARRAY_CODE, *_DECIMAL, FLOAT_CODE, CHAR_CODE, UUID_CODE):
+    elif code in _ONE_ENCODING:
         out.append(code)
         _write_wide(out, code, value, depth)
     else:

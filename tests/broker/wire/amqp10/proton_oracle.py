@@ -36,6 +36,19 @@ Tree: TypeAlias = Any
 """Proton has no types: its module, its ``Data``, what comes out of them."""
 
 
+def readable(value: Tree) -> bool:
+    """Whether Proton can read ``value``: its decoder loses a level, and all that follows, where
+    what is described is itself described (0.40; it takes the list of two ``00 44 00 44 40`` and
+    ``55 01`` for a list of one)."""
+    if isinstance(value, Described):
+        return not isinstance(value.value, Described) and all(
+            map(readable, (value.descriptor, value.value))
+        )
+    if isinstance(value, dict):
+        return all(map(readable, value)) and all(map(readable, value.values()))
+    return not isinstance(value, (list, tuple)) or all(map(readable, value))
+
+
 class ProtonOracle:
     """``proton`` is the imported module."""
 

@@ -6,7 +6,7 @@ import struct
 import tracemalloc
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tanist.types import FramingError
@@ -14,7 +14,7 @@ from tanist.wire.amqp10 import values
 from tanist.wire.amqp10.decoding import TYPES, WIDTHLESS_ITEMS_MAX, decode_value
 from tanist.wire.amqp10.encoding import TYPE_CODES, encode_value
 from tanist.wire.amqp10.values import Array, Described, MapPairs, Symbol, UInt, ULong, Value
-from tests.broker.wire.amqp10.proton_oracle import ProtonOracle
+from tests.broker.wire.amqp10.proton_oracle import ProtonOracle, readable
 from tests.broker.wire.amqp10.random_values import SCALARS, Drawn, any_values, exact
 
 
@@ -38,9 +38,9 @@ def test_every_value_round_trips(value: Drawn) -> None:
 @settings(max_examples=200, deadline=None)
 @given(value=any_values)
 def test_proton_reads_what_we_write_and_the_other_way(proton: ProtonOracle, value: Drawn) -> None:
-    octets = proton.encode(value)
+    assert exact(decode_value(proton.encode(value))) == exact(value)
+    assume(readable(value))
     assert exact(proton.decode(encode_value(value))) == exact(value)
-    assert exact(decode_value(octets)) == exact(value)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,14 @@ from hypothesis import given, settings
 
 from tanist.types import LocalProtocolError
 from tanist.wire.amqp10 import values
-from tanist.wire.amqp10.composites import Error, Modified, Rejected, Source, TransactionalState
+from tanist.wire.amqp10.composites import (
+    Error,
+    Modified,
+    Received,
+    Rejected,
+    Source,
+    TransactionalState,
+)
 from tanist.wire.amqp10.encoding import encode_composite, encode_value, write_map
 from tanist.wire.amqp10.performatives import (
     Attach,
@@ -158,7 +165,7 @@ def test_nesting_ends() -> None:
         (Open("c", properties={"é": 1}), "open.properties: .* is no symbol"),
         (Attach("n", 0, True, source=Described(Symbol("x"), STRANGE)), "attach.source: "),
         (Modified(message_annotations={"a": STRANGE}), "modified.message_annotations"),
-        (Disposition(True, 0, state=TransactionalState(b"t", Error("x"))), "is no outcome"),  # type: ignore[arg-type]
+        (TransactionalState(b"t", Received(1, 2)), "transactional-state.outcome: .* is no outcome"),
     ],
 )
 def test_fields_that_do_not_fit_are_named(composite: Composite, message: str) -> None:

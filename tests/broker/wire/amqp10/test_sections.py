@@ -34,7 +34,7 @@ from tanist.wire.amqp10.sections import (
 )
 from tanist.wire.amqp10.spec import DEFINITIONS
 from tanist.wire.amqp10.values import Described, Symbol, ULong, Value
-from tests.broker.wire.amqp10.proton_oracle import ProtonOracle
+from tests.broker.wire.amqp10.proton_oracle import ProtonOracle, readable
 from tests.broker.wire.amqp10.random_values import (
     ASCII,
     Drawn,
@@ -151,7 +151,7 @@ def test_proton_reads_our_sections_as_we_do(
     parts = split_message(octets)
     for span in spans_of(parts):
         section = parts.octets(span)
-        if section and span != parts.body:
+        if section and span != parts.body and readable(decode_value(section)):
             assert exact(proton.decode(section)) == exact(decode_value(section))
 
 
