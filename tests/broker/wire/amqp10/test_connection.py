@@ -1,4 +1,4 @@
-"""Connections: both roles against each other, the handshake in all orders, silence, hostile bytes."""
+"""Connections: both roles, the handshake in all orders, silence, hostile bytes."""
 
 from __future__ import annotations
 

@@ -25,8 +25,11 @@ GOT = {
     state.GOT_TRANSFER: frame(Transfer(HANDLE, 0, b"tag", 0, settled=True), payload=b"x"),
     state.GOT_DETACH: frame(Detach(HANDLE, True)),
 }
-BY_NAME = (state.IDLE, state.ATTACH_SENT, state.DETACH_EARLY)
-"""States in which the peer's handle is not known, or free again."""
+BY_NAME = (state.ATTACH_SENT, state.DETACH_EARLY)
+"""States in which the peer's attach is awaited, and found by its name."""
+
+UNMAPPED = (*BY_NAME, state.DETACH_RCVD, state.GONE)
+"""States in which no handle of the peer is mapped to the link."""
 
 
 def in_state(wanted: int) -> tuple[Connection, Link | None]:
@@ -79,11 +82,11 @@ def test_every_state_and_frame_is_legal_or_the_right_error(start, got):
         connection, link = in_state(start)
     events = connection.receive_data(GOT[got], 0.0)
     target = state.LEGAL.get((start, got))
-    if start in (state.DETACH_RCVD, state.GONE, state.ATTACH_SENT, state.DETACH_EARLY):
+    by_name = start in BY_NAME and got == state.GOT_ATTACH
+    if start in UNMAPPED and not by_name:
         # The handle is free: frames on it are for a link that does not exist.
-        if not (start in BY_NAME and got == state.GOT_ATTACH):
-            target = state.LEGAL.get((state.IDLE, got))
-            link = None
+        target = state.LEGAL.get((state.IDLE, got))
+        link = None
     if target is None:
         (ended,) = of(Ended, events)
         assert ended.ours
