@@ -7,8 +7,8 @@ answered without waiting for eight bytes.
 
 A broker answers what it does not speak with a header it does speak, and closes (specification
 0-10, 4.3 "version negotiation"; AMQP 1.0, 2.2). The C++ client falls back to the other version
-only because of that answer. This broker speaks 0-10; headers of 1.0 are recognised so that the
-front door can choose once it is there.
+only because of that answer. TLS within the connection (header 2 of AMQP 1.0) is not spoken: it is
+for a listener of its own, so that such a client is told to begin with SASL.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ HEADER_SIZE: Final = 8
 """Octets of a protocol header, in every version."""
 
 HEADER_0_10: Final = b"AMQP\x01\x01\x00\x0a"
-"""AMQP 0-10 over TCP; also the answer to every header that is not spoken."""
+"""AMQP 0-10 over TCP; also the answer to every header that is not known."""
+
+HEADER_1_0: Final = b"AMQP\x00\x01\x00\x00"
+"""AMQP 1.0, behind a SASL layer or without one."""
+
+HEADER_1_0_TLS: Final = b"AMQP\x02\x01\x00\x00"
+"""The TLS layer of AMQP 1.0."""
+
+HEADER_1_0_SASL: Final = b"AMQP\x03\x01\x00\x00"
+"""The SASL layer of AMQP 1.0; the answer to what of AMQP 1.0 is not spoken."""
 
 
 class Protocol(IntEnum):
@@ -35,9 +44,9 @@ class Protocol(IntEnum):
 
 HEADERS: Final[dict[bytes, Protocol]] = {
     HEADER_0_10: Protocol.AMQP_0_10,
-    b"AMQP\x00\x01\x00\x00": Protocol.AMQP_1_0,
-    b"AMQP\x02\x01\x00\x00": Protocol.AMQP_1_0_TLS,
-    b"AMQP\x03\x01\x00\x00": Protocol.AMQP_1_0_SASL,
+    HEADER_1_0: Protocol.AMQP_1_0,
+    HEADER_1_0_TLS: Protocol.AMQP_1_0_TLS,
+    HEADER_1_0_SASL: Protocol.AMQP_1_0_SASL,
 }
 """The headers that are recognised."""
 
@@ -55,3 +64,10 @@ def sniff(data: bytes) -> Protocol | None:
         if header.startswith(start):
             return None
     return Protocol.UNKNOWN
+
+
+def answer(protocol: Protocol) -> bytes:
+    """The header that answers ``protocol`` when it is not spoken: one that is."""
+    if protocol in (Protocol.AMQP_1_0, Protocol.AMQP_1_0_TLS):
+        return HEADER_1_0_SASL
+    return HEADER_0_10
