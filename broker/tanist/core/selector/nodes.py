@@ -157,13 +157,17 @@ class Sign(Node):
 
     def write(self, out: list[str], level: int) -> None:
         out.append("-" if self.minus else "+")
-        # Without parentheses the sign would become a part of the number.
-        if isinstance(self.operand, Literal) and self.operand.is_unsigned():
+        operand = self.operand
+        if isinstance(operand, Literal) and operand.is_unsigned():
+            # Else the sign would become a part of the number.
             out.append("(")
-            self.operand.write(out, OPERAND)
+            operand.write(out, OPERAND)
             out.append(")")
         else:
-            self.operand.write(out, OPERAND)
+            if isinstance(operand, (Literal, Sign)):
+                # Two signs without a space would begin a comment of SQL, for readers.
+                out.append(" ")
+            operand.write(out, OPERAND)
 
 
 class Arithmetic(Node):

@@ -40,7 +40,7 @@ SELECTOR_DEPTH_MAX: Final = 64
 """Parentheses, NOTs and signs within one another: eight calls each in the parser, up to five in the
 tree, which keeps nearly half of Python's recursion limit for those who call."""
 
-FLOATING_CHARS_MAX: Final = 128
+FLOATING_CHARS_MAX: Final = 64
 """Characters, in all patterns of a selector together, of parts that have ``_`` between two ``%``:
 the only thing that costs the length of a value times its own, for each message."""
 
