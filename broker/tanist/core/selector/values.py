@@ -25,7 +25,8 @@ SelectorValue = bool | int | float | str | None
 """What an identifier may stand for. Exact numbers have at most 64 bits, signed or unsigned."""
 
 Lookup = Callable[[str], SelectorValue]
-"""Finds the value of an identifier; None for one that the message does not have."""
+"""Finds the value of an identifier; None for one that the message does not have, and for values
+of other types (lists, bytes), which no operator takes and compiled code would refuse."""
 
 LONG_MIN: Final = -(2**63)
 LONG_MAX: Final = 2**63 - 1

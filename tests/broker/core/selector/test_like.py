@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -46,6 +47,17 @@ def test_matching_is_the_definition(pattern: str, escape: str, value: str) -> No
         return
     assert compiled is not None
     assert compiled.matches(value) is expected
+
+
+def test_all_short_patterns_are_the_definition() -> None:
+    values = ["".join(chars) for size in range(5) for chars in itertools.product("ab", repeat=size)]
+    for size in range(7):
+        for chars in itertools.product("ab%_", repeat=size):
+            pattern = "".join(chars)
+            compiled = compile_pattern(pattern, "")
+            assert compiled is not None
+            found = [value for value in values if compiled.matches(value)]
+            assert found == [value for value in values if fits(pattern, "", value)], pattern
 
 
 def test_an_escape_character_at_the_end_is_refused() -> None:
