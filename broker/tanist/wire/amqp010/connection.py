@@ -56,6 +56,7 @@ from tanist.wire.amqp010.session import Session
 from tanist.wire.amqp010.settings import ConnectionSettings
 from tanist.wire.amqp010.transfer import TRANSFER_CODE, decode_transfer
 from tanist.wire.amqp010.values import Array, Struct, Value
+from tanist.wire.bell import Bell
 from tanist.wire.negotiate import HEADER_0_10, HEADER_SIZE, Protocol, sniff
 
 __all__ = ["Connection", "ConnectionSettings"]
@@ -115,13 +116,18 @@ class Connection:
         "virtual_host",
     )
 
-    def __init__(self, settings: ConnectionSettings, now: float) -> None:
-        """A client queues its protocol header at once; a server waits for the peer's."""
+    def __init__(
+        self, settings: ConnectionSettings, now: float, bell: Bell | None = None
+    ) -> None:
+        """A client queues its protocol header at once; a server waits for the peer's.
+
+        ``bell`` rings when ``data_to_send`` gets something to do.
+        """
         self._settings = settings
         self._assembler = Assembler(
             settings.max_frame_size, settings.channel_max, HANDSHAKE_BYTES_MAX
         )
-        self._out = Output()
+        self._out = Output(bell=bell)
         self._channels = Channels(self._out, settings.role == "server")
         self._opening_bytes = b""
         self._now = now
@@ -143,7 +149,7 @@ class Connection:
         self.state = state.AWAIT_HEADER
         if settings.role == "client":
             self.state = state.EXPECT_HEADER
-            self._out.chunks.append(HEADER_0_10)
+            self._out.raw(HEADER_0_10)
 
     @property
     def frames_in(self) -> int:
@@ -186,7 +192,7 @@ class Connection:
 
     def has_data(self) -> bool:
         """Whether ``data_to_send`` has something to do."""
-        return len(self._out.chunks) > 0 or len(self._channels.touched) > 0
+        return not self._out.quiet
 
     def data_to_send(self) -> bytes:
         """All that waits to be written; the caller must write it. Completions come last."""
@@ -335,13 +341,13 @@ class Connection:
         server = self.state == state.AWAIT_HEADER
         if protocol != Protocol.AMQP_0_10:
             if server:
-                self._out.chunks.append(HEADER_0_10)
+                self._out.raw(HEADER_0_10)
             start = data[:HEADER_SIZE].hex(" ")
             self._fail(FRAMING, f"the peer does not speak AMQP 0-10, it begins {start}", events)
             return b""
         self.state = state.LEGAL[self.state, state.GOT_HEADER]
         if server:
-            self._out.chunks.append(HEADER_0_10)
+            self._out.raw(HEADER_0_10)
             self._send_start()
         return data[HEADER_SIZE:]
 

@@ -26,6 +26,7 @@ from tanist.wire.amqp010.framing import (
     TYPE_CONTROL,
 )
 from tanist.wire.amqp010.values import Struct
+from tanist.wire.bell import Bell
 
 WHOLE_SEGMENTS: Final = FIRST_SEGMENT | LAST_SEGMENT
 """Flags of a segment that is a whole control or command."""
@@ -36,11 +37,18 @@ class Output:
 
     ``max_payload`` is the longest payload of one frame; it starts with the largest that the
     protocol has and shrinks to what tune-ok says. ``frames`` counts what was ever put in.
+    ``quiet``: nothing waits to be written or announced; whoever changes that calls ``ring``.
     """
 
-    __slots__ = ("chunks", "frames", "max_payload", "segment_bytes")
+    __slots__ = ("_bell", "chunks", "frames", "max_payload", "quiet", "segment_bytes")
 
-    def __init__(self, max_payload: int = FRAME_SIZE_MAX - FRAME_HEADER_SIZE) -> None:
+    def __init__(
+        self,
+        max_payload: int = FRAME_SIZE_MAX - FRAME_HEADER_SIZE,
+        bell: Bell | None = None,
+    ) -> None:
+        self._bell = bell
+        self.quiet = True
         self.chunks: list[bytes] = []
         self.frames = 0
         self.segment_bytes = 0
@@ -52,10 +60,25 @@ class Output:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self.segment_bytes = 0
+        self.quiet = True
         return data
+
+    def ring(self) -> None:
+        """There is something to write, or to announce before that."""
+        self.quiet = False
+        if self._bell is not None:
+            self._bell.ring()
+
+    def raw(self, data: bytes) -> None:
+        """Put octets that are no frame: a protocol header."""
+        if self.quiet:
+            self.ring()
+        self.chunks.append(data)
 
     def append(self, other: Output) -> None:
         """Move everything that waits in ``other`` behind what waits here."""
+        if self.quiet and other.chunks:
+            self.ring()
         self.chunks.extend(other.chunks)
         self.frames += other.frames
         self.segment_bytes += other.segment_bytes
@@ -68,6 +91,8 @@ class Output:
 
     def segment(self, type_: int, channel: int, payload: bytes, flags: int) -> None:
         """Put one segment; ``flags``: whether it is the first and the last of its command."""
+        if self.quiet:
+            self.ring()
         where = channel if type_ == TYPE_CONTROL else COMMAND_TRACK | channel
         size, room = len(payload), self.max_payload
         self.segment_bytes += size

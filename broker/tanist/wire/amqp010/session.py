@@ -142,7 +142,7 @@ class Session:
         self._answer_due = state == ATTACHED
         self._out = Output(output.max_payload) if self._answer_due else output
         if self._answer_due:
-            touched.append(self)
+            self._touch()
 
     @property
     def answer_bytes(self) -> int:
@@ -167,7 +167,13 @@ class Session:
         Completion may be out of order. It is announced by the next ``data_to_send``.
         """
         if self.alive and self.incoming.complete(first, last):
-            self._touched.append(self)
+            self._touch()
+
+    def _touch(self) -> None:
+        """There is something to announce."""
+        self._touched.append(self)
+        if self._main.quiet:
+            self._main.ring()
 
     def announce(self) -> None:
         """Send what was put off to the end of a step; for ``Connection`` only.
@@ -262,6 +268,8 @@ class Session:
                 self._send_large(head, header, body)
                 return number & WIRE_MASK
             self._remember(head, header_size, body_size)
+        if out.quiet:
+            out.ring()
         if header_size:
             out.chunks += (self._memo_front, header, self._memo_middle, body)
             out.frames += 3
@@ -443,7 +451,7 @@ class Session:
             elif self.state == ATTACHED:
                 self._fail(Condition.ILLEGAL_STATE, "command before command-point", events)
         elif verdict == AGAIN:
-            self._touched.append(self)
+            self._touch()
         return -1
 
     def on_command(self, segment: bytes, events: list[Event]) -> None:
@@ -501,7 +509,7 @@ class Session:
             if same:
                 self.incoming.block()
                 self.state = IDLE
-                self._touched.append(self)
+                self._touch()
                 events.append(Detached(self, DETACH_NORMAL))
             else:
                 self._fail(Condition.INVALID_ARGUMENT, f"{self.name} is not that session", events)
@@ -571,7 +579,7 @@ class Session:
             self._control("session.expected", commands=expected)
         if control.flag("confirmed"):
             self._confirmed_due = True
-            self._touched.append(self)
+            self._touch()
         if control.flag("completed"):
             self._flush_due = True
-            self._touched.append(self)
+            self._touch()

@@ -74,6 +74,7 @@ from tanist.wire.amqp10.performatives import SaslResponse as SaslResponseFrame
 from tanist.wire.amqp10.session import Session, Shared
 from tanist.wire.amqp10.settings import ConnectionSettings
 from tanist.wire.amqp10.values import Composite, Fields
+from tanist.wire.bell import Bell
 from tanist.wire.negotiate import HEADER_1_0, HEADER_1_0_SASL, Protocol, sniff
 
 __all__ = ["Connection", "ConnectionSettings"]
@@ -139,11 +140,16 @@ class Connection:
         "user",
     )
 
-    def __init__(self, settings: ConnectionSettings, now: float) -> None:
-        """A client queues its protocol header at once; a server waits for the peer's."""
+    def __init__(
+        self, settings: ConnectionSettings, now: float, bell: Bell | None = None
+    ) -> None:
+        """A client queues its protocol header at once; a server waits for the peer's.
+
+        ``bell`` rings when ``data_to_send`` gets something to do.
+        """
         self._settings = settings
         self._parser = FrameParser(SASL_FRAME_MAX)
-        self._shared = Shared(settings)
+        self._shared = Shared(settings, bell)
         self._out = self._shared.output
         self._channels = Channels(self._shared)
         self._idle = Idle()
@@ -170,7 +176,7 @@ class Connection:
                 self._send_client_open()
             else:
                 self.state = state.EXPECT_SASL
-                self._out.chunks.append(HEADER_1_0_SASL)
+                self._out.raw(HEADER_1_0_SASL)
 
     @property
     def frames_out(self) -> int:
@@ -201,7 +207,7 @@ class Connection:
 
     def has_data(self) -> bool:
         """Whether ``data_to_send`` has something to do."""
-        return bool(self._out.chunks) or bool(self._shared.touched)
+        return not self._out.quiet
 
     def data_to_send(self) -> bytes:
         """All that waits to be written; the caller must write it.
@@ -355,7 +361,7 @@ class Connection:
 
     def _send_client_open(self) -> None:
         settings = self._settings
-        self._out.chunks.append(HEADER_1_0)
+        self._out.raw(HEADER_1_0)
         ours = self._open_frame(settings.container_id, settings.idle_timeout_s)
         ours.hostname = settings.hostname or None
         ours.desired_capabilities = settings.desired_capabilities
@@ -446,7 +452,7 @@ class Connection:
                 target = -1
         if target < 0:
             if before == state.AWAIT_HEADER:
-                self._out.chunks.append(HEADER_1_0_SASL)
+                self._out.raw(HEADER_1_0_SASL)
             text = f"a protocol header {header.hex(' ')} that is not spoken here"
             self._fail(FRAMING_ERROR, text, events)
             return True
@@ -457,10 +463,10 @@ class Connection:
     def _on_header(self, target: int) -> None:
         settings = self._settings
         if target == state.AWAIT_INIT:
-            self._out.chunks.append(HEADER_1_0_SASL)
+            self._out.raw(HEADER_1_0_SASL)
             self._out.sasl(SaslMechanisms(settings.mechanisms))
         elif target == state.AWAIT_OPEN:
-            self._out.chunks.append(HEADER_1_0)
+            self._out.raw(HEADER_1_0)
             self._parser.frame_max = settings.max_frame_size
         elif target == state.EXPECT_OPEN:
             self._parser.frame_max = settings.max_frame_size

@@ -103,6 +103,8 @@ class Outgoing:
         size = FRAME_HEADER_SIZE + len(head) + len(prefix) + len(payload)
         output.frames += 1
         header = FRAME_HEADER.pack(size, DOFF, TYPE_AMQP, self._channel)
+        if output.quiet:
+            output.ring()
         output.chunks += (header, head, prefix, payload)
         return True
 

@@ -19,6 +19,7 @@ from tanist.wire.amqp10.framing import (
     TYPE_SASL,
 )
 from tanist.wire.amqp10.values import Composite
+from tanist.wire.bell import Bell
 
 
 class Output:
@@ -26,11 +27,14 @@ class Output:
 
     ``frame_max``: octets of the largest frame that the peer takes, its header included; it grows
     from the least to what the peer's Open says. ``frames`` counts what was ever put in.
+    ``quiet``: nothing waits to be written or announced; whoever changes that calls ``ring``.
     """
 
-    __slots__ = ("chunks", "frame_max", "frames")
+    __slots__ = ("_bell", "chunks", "frame_max", "frames", "quiet")
 
-    def __init__(self) -> None:
+    def __init__(self, bell: Bell | None = None) -> None:
+        self._bell = bell
+        self.quiet = True
         self.chunks: list[bytes] = []
         self.frames = 0
         self.frame_max = FRAME_SIZE_MIN_MAX
@@ -40,10 +44,25 @@ class Output:
         chunks = self.chunks
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
+        self.quiet = True
         return data
+
+    def ring(self) -> None:
+        """There is something to write, or to announce before that."""
+        self.quiet = False
+        if self._bell is not None:
+            self._bell.ring()
+
+    def raw(self, data: bytes) -> None:
+        """Put octets that are whole frames already, or a protocol header."""
+        if self.quiet:
+            self.ring()
+        self.chunks.append(data)
 
     def frame(self, channel: int, body: bytes, type_: int = TYPE_AMQP) -> None:
         """Put one frame; ``body`` is a performative, and perhaps its payload."""
+        if self.quiet:
+            self.ring()
         self.frames += 1
         size = len(body) + FRAME_HEADER_SIZE
         self.chunks.append(FRAME_HEADER.pack(size, DOFF, type_, channel))
@@ -60,4 +79,4 @@ class Output:
     def empty(self) -> None:
         """Put a frame that only says that we live."""
         self.frames += 1
-        self.chunks.append(EMPTY_FRAME)
+        self.raw(EMPTY_FRAME)

@@ -53,6 +53,7 @@ from tanist.wire.amqp10.sender import Sender
 from tanist.wire.amqp10.settings import ConnectionSettings
 from tanist.wire.amqp10.settlement import Settlement
 from tanist.wire.amqp10.values import Composite, Described, Fields
+from tanist.wire.bell import Bell
 
 OUTGOING_WINDOW: Final = 0x7FFFFFFF
 """What we say we may send: what waits on our side has other limits, in the queues."""
@@ -67,9 +68,9 @@ class Shared:
 
     __slots__ = ("incomplete", "links", "output", "settings", "touched")
 
-    def __init__(self, settings: ConnectionSettings) -> None:
+    def __init__(self, settings: ConnectionSettings, bell: Bell | None = None) -> None:
         self.settings = settings
-        self.output = Output()
+        self.output = Output(bell)
         self.touched: list[Session] = []
         self.incomplete = 0
         self.links = 0
@@ -331,6 +332,9 @@ class Session:
         if not self._touched:
             self._touched = True
             self._shared.touched.append(self)
+            output = self._shared.output
+            if output.quiet:
+                output.ring()
 
     def announce(self) -> None:
         """The end of a step: say what was put off."""
