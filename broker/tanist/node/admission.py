@@ -21,7 +21,7 @@ from tanist.node.cluster import Cluster
 from tanist.node.config import NodeConfig
 from tanist.node.outbox import Outbox
 from tanist.security.sasl import Authenticator
-from tanist.sessions.amqp010.link import ClientLink
+from tanist.sessions.amqp010.link import Link010
 from tanist.types import Condition
 from tanist.wire.amqp010.connection import Connection
 from tanist.wire.amqp010.events import Event, Opening, SaslResponse, SaslStart
@@ -63,7 +63,7 @@ class ServerConnection:
         self.since = since
         self.heard_at = since
         self.kind = Kind.OPENING
-        self.link: ClientLink | None = None
+        self.link: Link010 | None = None
         self.counted = False
         """It counts against max-connections: an ordinary client that was let in."""
         self.silent = False
@@ -160,8 +160,6 @@ class Admission:
             conn.kind = Kind.BACKUP
         else:
             conn.kind = Kind.CLIENT
-            conn.link = ClientLink(
-                conn.connection, conn.number, conn.connection.user, conn.peer, now
-            )
+            conn.link = Link010(conn.connection, conn.number, conn.connection.user, conn.peer, now)
         conn.connection.open_ok(self._cluster.known_hosts())
         return True

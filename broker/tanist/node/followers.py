@@ -21,8 +21,8 @@ from tanist.core.follower import Follower, Pledge
 from tanist.core.records import Record
 from tanist.node.config import NodeConfig
 from tanist.node.outbox import Outbox
-from tanist.sessions.amqp010.sessions import Sessions
 from tanist.sessions.held import Held
+from tanist.sessions.work import Steps
 from tanist.wire.amqp010.values import Value, uint64
 
 CATEGORY: Final = "HA"
@@ -31,13 +31,11 @@ CATEGORY: Final = "HA"
 class Followers:
     """The followers of one node's queues, and who waits for them."""
 
-    def __init__(
-        self, config: NodeConfig, broker: Broker, sessions: Sessions, outbox: Outbox
-    ) -> None:
+    def __init__(self, config: NodeConfig, broker: Broker, steps: Steps, outbox: Outbox) -> None:
         self._timeout_s = config.ha_ack_timeout_s
         self._broker = broker
         self._following = broker.following
-        self._sessions = sessions
+        self._steps = steps
         self._outbox = outbox
         self._waiting: dict[Pledge, list[Held]] = {}
 
@@ -65,7 +63,7 @@ class Followers:
         Return True if there is more to send: step again now.
         """
         self._following.confirm(confirmed)
-        again = self._sessions.feed()
+        again = self._steps.feed()
         for pledge in self._following.take_kept():
             for held in self._waiting.pop(pledge, ()):
                 held.kept()

@@ -44,7 +44,7 @@ from tanist.node.gate import Gate
 from tanist.node.held_replies import HeldReplies
 from tanist.node.long_answers import CATEGORY, LongAnswers, message_of
 from tanist.node.outbox import Outbox
-from tanist.sessions.amqp010.state import StepWork
+from tanist.sessions.work import StepWork
 from tanist.types import BrokerError
 from tanist.wire.amqp010.values import Value
 

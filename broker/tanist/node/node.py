@@ -49,6 +49,7 @@ from tanist.node.replicas import Replicas
 from tanist.security.sasl import Authenticator, AuthenticatorConfig
 from tanist.sessions.amqp010.publishing import headers_of
 from tanist.sessions.amqp010.sessions import Sessions
+from tanist.sessions.work import Steps
 from tanist.types import ReplicationLevel
 from tanist.wire.amqp010.connection import Connection, ConnectionSettings
 from tanist.wire.amqp010.events import Closed, Event, Failed
@@ -103,14 +104,15 @@ class Node:
             headers_of,
             self._failover_message,
         )
-        self.sessions = Sessions(self.broker, config.auth)
+        self._steps = Steps(self.broker)
+        self.sessions = Sessions(self.broker, self._steps.work, config.auth)
         self._authenticator = Authenticator(
             AuthenticatorConfig(auth=config.auth, realm=config.realm, passwords=config.passwords)
         )
         self.cluster = Cluster(
             config, self.broker, self.gate, self._outbox, writer or RecordWriter()
         )
-        self._followers = Followers(config, self.broker, self.sessions, self._outbox)
+        self._followers = Followers(config, self.broker, self._steps, self._outbox)
         self._replicas = Replicas(
             config, self.broker, self.cluster, self._followers, self._outbox, uuids
         )
@@ -125,7 +127,7 @@ class Node:
             clock,
             Clients(self._connections, self.sessions),
             self._replicas,
-            self.sessions.work,
+            self._steps.work,
         )
 
     def step(self, happened: Input) -> list[Output]:
@@ -136,7 +138,7 @@ class Node:
         """
         now = happened.now
         self.broker.now = now
-        self.sessions.begin_step()
+        self._steps.begin()
         try:
             self._take(happened, now)
             if not self._outbox.stopped:
@@ -162,7 +164,7 @@ class Node:
         elif isinstance(happened, Writable):
             conn = self._connections.get(happened.conn)
             if conn is not None and conn.link is not None:
-                self.sessions.writable(conn.link, happened.writable)
+                self._steps.writable(conn.link, happened.writable)
         elif isinstance(happened, LinkUp):
             if self._replicas.owns(happened.conn):
                 self._replicas.link_up(happened.conn, now)
@@ -289,8 +291,8 @@ class Node:
             management.work(now)
         if broker.notices:
             management.tell(now)
-        again = self.sessions.dispatch() or len(broker.notices) > 0
-        work = self.sessions.work
+        again = self._steps.dispatch() or len(broker.notices) > 0
+        work = self._steps.work
         followed = self._followers.active
         if self._replicas.active:
             self._replicas.flush(work.touched)
@@ -321,7 +323,7 @@ class Node:
 
     def _seal(self, followed: bool) -> None:
         """What the step may not confirm yet waits for its newest record."""
-        work = self.sessions.work
+        work = self._steps.work
         touched, work.touched = work.touched, []
         index = self.cluster.log.index
         pledge = self._followers.seal(index) if followed else None

@@ -5,7 +5,7 @@ every in-sync backup. A session collects such confirmations during a step; at th
 the node **seals** them with the index of the newest record, and when that index is safe it **opens
 the gate** for the session::
 
-    for held in sessions.work.touched:
+    for held in steps.work.touched:
         held.seal(log.index)
         gate.hold(log.index, held)       # later: held.open_gate(index)
 

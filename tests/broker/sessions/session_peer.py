@@ -12,10 +12,11 @@ from uuid import UUID
 
 from tanist.core.broker import Broker, BrokerConfig
 from tanist.core.message import Message
-from tanist.sessions.amqp010.link import ClientLink
+from tanist.sessions.amqp010.link import Link010
 from tanist.sessions.amqp010.publishing import headers_of
 from tanist.sessions.amqp010.sessions import Sessions
 from tanist.sessions.held import Held
+from tanist.sessions.work import Steps
 from tanist.types import ReplicationLevel
 from tanist.wire.amqp010 import codec, transfer
 from tanist.wire.amqp010.codec import encode_header, make
@@ -60,7 +61,7 @@ class ServerEnd:
         self.connection = Connection(settings, node.now)
         self.number = number
         self.peer = peer
-        self.link: ClientLink | None = None
+        self.link: Link010 | None = None
         self.dropped = False
 
 
@@ -87,7 +88,9 @@ class MiniNode:
         self.broker = Broker(config, self._new_uuid, headers_of, failover_message)
         self.broker.now = self.now
         self.broker.promote()
-        self.sessions = Sessions(self.broker, auth)
+        self.steps = Steps(self.broker)
+        self.work = self.steps.work
+        self.sessions = Sessions(self.broker, self.work, auth)
 
     def _new_uuid(self) -> UUID:
         self._uuids += 1
@@ -129,17 +132,17 @@ class MiniNode:
     def begin(self) -> None:
         """The start of every step."""
         self.broker.now = self.now
-        self.sessions.begin_step()
+        self.steps.begin()
 
     def finish(self) -> None:
         """The end of every step."""
-        while self.sessions.dispatch():
-            self.sessions.begin_step()  # as if the edge had been able to write at once
+        while self.steps.dispatch():
+            self.steps.begin()  # as if the edge had been able to write at once
         self.records += self.broker.journal
         self.index += len(self.broker.journal)
         self.broker.journal.clear()
         self.broker.notices.clear()
-        touched, self.sessions.work.touched = self.sessions.work.touched, []
+        touched, self.work.touched = self.work.touched, []
         for held in touched:
             held.seal(self.index)
             if self.index <= self.safe:
@@ -148,7 +151,7 @@ class MiniNode:
                 self.line.append((self.index, held))
         if not self.hold:
             self.open_gate()
-        if self.sessions.work.broken:
+        if self.work.broken:
             self.begin()
             self.finish()
 
@@ -171,9 +174,7 @@ class MiniNode:
                 end.dropped = True
                 return
             end.connection.open_ok(list(FAILOVER_URLS))
-            end.link = ClientLink(
-                end.connection, end.number, end.connection.user, end.peer, self.now
-            )
+            end.link = Link010(end.connection, end.number, end.connection.user, end.peer, self.now)
         elif isinstance(event, (Closed, Failed)):
             end.dropped = True
             if end.link is not None:

@@ -7,7 +7,7 @@ remaining time to live stamped in. What happens to the entry depends on the mode
 
 * explicit accept: remembered in ``unacked`` until settled;
 * accept none, pre-acquired: the delivery settles it. Such entries are collected and dequeued
-  together by ``settle_deliveries`` after the dispatch: one record per queue, not per message;
+  together after the dispatch (``StepWork.settle``): one record per queue, not per message;
 * accept none, not acquired: remembered (up to ``BROWSED_MAX``) for ``message.acquire``.
 """
 
@@ -19,8 +19,7 @@ from tanist.core.broker import Broker
 from tanist.core.message import NEVER, Message
 from tanist.core.records import Entry
 from tanist.core.subscription import Sink, Subscription
-from tanist.sessions.amqp010.link import STEP_BYTES_MAX
-from tanist.sessions.amqp010.state import BROWSED_MAX, Broken, Delivery, SessionState, StepWork
+from tanist.sessions.amqp010.state import BROWSED_MAX, Delivery, SessionBroken, SessionState
 from tanist.types import Condition
 from tanist.wire.amqp010.transfer import encode_transfer, stamp_header
 
@@ -47,6 +46,7 @@ class Consumer(Sink):
         "state",
         "unacked",
         "windowed",
+        "work",
     )
 
     def __init__(
@@ -61,6 +61,7 @@ class Consumer(Sink):
         self.state = state
         self.session = state.session
         self.link = state.link
+        self.work = state.work
         self.head = encode_transfer(destination, accept_mode, acquire_mode)
         self.explicit = accept_mode == ACCEPT_EXPLICIT
         self.browsing = acquire_mode == NOT_ACQUIRED
@@ -70,16 +71,7 @@ class Consumer(Sink):
 
     def ready(self) -> bool:
         """Whether the connection takes more in this step."""
-        link = self.link
-        work = self.state.work
-        if link.step != work.step:
-            link.step = work.step
-            link.budget = STEP_BYTES_MAX
-        if link.budget > 0:
-            return link.writable
-        if link not in work.starved:
-            work.starved.append(link)
-        return False
+        return self.work.takes(self.link)
 
     def deliver(self, subscription: Subscription, entry: Entry) -> None:
         """Send ``entry`` and remember it as the modes demand."""
@@ -114,10 +106,10 @@ class Consumer(Sink):
             self.unacked.pop(browsed.popleft(), None)
 
     def _settle(self, entry: Entry) -> None:
-        state = self.state
-        if not state.settled_on_delivery:
-            state.work.settling.append(state)
-        state.settled_on_delivery.append(entry)
+        unsettled = self.state.unsettled
+        if not unsettled.entries:
+            self.work.settling.append(unsettled)
+        unsettled.entries.append(entry)
 
     def flushed(self, subscription: Subscription) -> None:
         """An unfinished flush is over: complete its command."""
@@ -136,18 +128,9 @@ class Consumer(Sink):
         self.flushed(subscription)
         if subscription.messages_left > 0 and subscription.bytes_left > 0:
             text = f"Queue {subscription.queue.name} has been deleted."
-            self.state.work.broken.append(Broken(self.state, Condition.RESOURCE_DELETED, text))
+            self.work.broken.append(SessionBroken(self.state, Condition.RESOURCE_DELETED, text))
 
 
 def remaining_ms(message: Message, now: float) -> int:
     """Time to live left, whole milliseconds, at least 1: 0 would mean none at all."""
     return max(1, int((message.expires_at - now) * 1000))
-
-
-def settle_deliveries(broker: Broker, work: StepWork) -> None:
-    """Dequeue what accept-none consumers were sent in this step."""
-    for state in work.settling:
-        entries = state.settled_on_delivery
-        state.settled_on_delivery = []
-        broker.dequeue(entries)
-    work.settling.clear()

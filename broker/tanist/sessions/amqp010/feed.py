@@ -48,7 +48,7 @@ from tanist.sessions.amqp010.consumer import (
     Consumer,
     remaining_ms,
 )
-from tanist.sessions.amqp010.state import Broken, Delivery, SessionState
+from tanist.sessions.amqp010.state import Delivery, SessionBroken, SessionState
 from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.transfer import stamp_header
@@ -162,7 +162,8 @@ class Feed(Consumer):
             f"Queue {subscription.queue.name} has had more than {ID_MAX} messages and cannot be "
             "replicated any more: move what is on it to a new queue and replicate that"
         )
-        self.state.work.broken.append(Broken(self.state, Condition.RESOURCE_LIMIT_EXCEEDED, text))
+        broken = SessionBroken(self.state, Condition.RESOURCE_LIMIT_EXCEEDED, text)
+        self.work.broken.append(broken)
 
     def tell_gone(self, subscription: Subscription, ids: IdRanges) -> None:
         """Send the ids in as many events as they need."""
@@ -179,7 +180,7 @@ class Feed(Consumer):
     def closed(self, subscription: Subscription) -> None:
         """The queue was deleted: the copy's broker is told, whatever credit it has."""
         text = f"Queue {subscription.queue.name} has been deleted."
-        self.state.work.broken.append(Broken(self.state, Condition.RESOURCE_DELETED, text))
+        self.work.broken.append(SessionBroken(self.state, Condition.RESOURCE_DELETED, text))
 
     def _event(self, subscription: Subscription, header: bytes, body: bytes) -> None:
         """Send an event; it is a message of no queue, and spends credit."""

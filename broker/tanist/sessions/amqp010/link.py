@@ -1,57 +1,31 @@
-"""One client connection as the sessions see it.
-
-The node makes a ``ClientLink`` for each connection that it admits and hands it in with every event.
-``writable`` follows the edge's write buffer. Within one step a link is given about
-``STEP_BYTES_MAX`` bytes of deliveries: the edge can only say "full" after the step, and one step
-must not copy a whole queue into one write. A link that used up its share waits for the next step
-(see ``Sessions.begin_step``).
-"""
+"""A client connection that speaks AMQP 0-10, as its sessions see it."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING
 
+from tanist.sessions.link import ClientLink
 from tanist.wire.amqp010.connection import Connection
 
-STEP_BYTES_MAX: Final = 512 * 1024
-"""Bytes of deliveries one link gets per step: well above the edge's high-water mark (64 KiB), so
-that a slow peer fills its buffer and is paused, and small against memory."""
+if TYPE_CHECKING:
+    from tanist.core.broker import Broker
+    from tanist.sessions.amqp010.state import SessionState
 
 
-class ClientLink:
-    """A connection with sessions.
+class Link010(ClientLink):
+    """A connection with 0-10 sessions; ``states``: those that are attached, oldest first."""
 
-    ``number`` is the node's connection id, ``user`` the authenticated identity, ``peer`` the
-    remote ``host:port``. ``heard_at`` (monotonic seconds) is when bytes last arrived: the node
-    keeps it. ``budget`` is what step number ``step`` may still deliver, bytes. ``published`` and
-    ``delivered``: messages of its sessions that are over.
-    """
-
-    __slots__ = (
-        "budget",
-        "closed",
-        "connection",
-        "delivered",
-        "heard_at",
-        "number",
-        "peer",
-        "published",
-        "step",
-        "user",
-        "writable",
-    )
+    __slots__ = ("connection", "states")
 
     def __init__(
         self, connection: Connection, number: int, user: str, peer: str, now: float
     ) -> None:
+        super().__init__(number, user, peer, now)
         self.connection = connection
-        self.number = number
-        self.user = user
-        self.peer = peer
-        self.heard_at = now
-        self.writable = True
-        self.closed = False
-        self.published = 0
-        self.delivered = 0
-        self.step = 0
-        self.budget = STEP_BYTES_MAX
+        self.states: list[SessionState] = []
+
+    def wake(self, broker: Broker) -> None:
+        """Wake all subscriptions of all sessions."""
+        for state in self.states:
+            for subscription in state.subscriptions.values():
+                broker.wake(subscription)

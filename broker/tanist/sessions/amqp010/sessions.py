@@ -1,13 +1,7 @@
 """All 0-10 sessions of a node: events of client connections in, commands to the broker out.
 
-How the node drives it, per step::
-
-    sessions.begin_step()                      # before the input
-    sessions.on_event(link, event)             # Attached, Transfer, Command, Completed, Detached
-    sessions.dispatch()                        # once, in place of Broker.dispatch
-    sessions.feed()                            # when the journal was read, if queues are followed
-    for held in sessions.work.touched: ...     # seal and hold (sessions.held), then clear
-    # then Connection.data_to_send of every connection: completions go out after deliveries
+The node hands in events (Attached, Transfer, Command, Completed, Detached); the rest of a step is
+done for all protocols alike (``sessions.work``).
 
 A ``BrokerError`` of a command becomes execution.exception and the end of its session; the other
 sessions of the connection live on. A message whose header breaks the protocol ends the connection.
@@ -21,12 +15,11 @@ from collections.abc import Callable
 from typing import Final
 
 from tanist.core.broker import Broker
-from tanist.core.records import Entry
 from tanist.sessions.amqp010 import exchanges, messages, publishing, queues, transactions
-from tanist.sessions.amqp010.consumer import settle_deliveries
-from tanist.sessions.amqp010.link import ClientLink
+from tanist.sessions.amqp010.link import Link010
 from tanist.sessions.amqp010.outcome import AFTER_EARLIER, AFTER_RECORDS, LATER
-from tanist.sessions.amqp010.state import Broken, SessionState, StepWork
+from tanist.sessions.amqp010.state import SessionBroken, SessionState
+from tanist.sessions.work import StepWork
 from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.events import Attached, Command, Completed, Detached, Event, Transfer
 from tanist.wire.amqp010.session import Session
@@ -86,32 +79,19 @@ all in-sync backups know that it is gone, as the answer to the first one did."""
 class Sessions:
     """The sessions of one node. ``check_user_ids``: authentication is on, user-ids must match.
 
-    ``work``: what they leave to be done at the end of the step.
+    ``work``: where they leave what is to be done at the end of the step.
     """
 
-    __slots__ = ("_by_link", "_names", "broker", "check_user_ids", "refused", "work")
+    __slots__ = ("_names", "broker", "check_user_ids", "refused", "work")
 
-    def __init__(self, broker: Broker, check_user_ids: bool = False) -> None:
+    def __init__(self, broker: Broker, work: StepWork, check_user_ids: bool = False) -> None:
         self.broker = broker
         self.check_user_ids = check_user_ids
         self.refused = 0
         self._names: dict[tuple[str, str], SessionState] = {}
-        self._by_link: dict[int, list[SessionState]] = {}
-        self.work = StepWork()
+        self.work = work
 
-    # -- the step -----------------------------------------------------------------------------
-
-    def begin_step(self) -> None:
-        """A new step: every link may be sent its share again. Call before the input is handled."""
-        work = self.work
-        work.step += 1
-        if work.starved:
-            starved = work.starved
-            work.starved = []
-            for link in starved:
-                self._wake(link)
-
-    def on_event(self, link: ClientLink, event: Event) -> None:
+    def on_event(self, link: Link010, event: Event) -> None:
         """Handle an event of ``link``'s connection; other events than the five are ignored.
 
         Events of a session that ended meanwhile are ignored too.
@@ -139,60 +119,29 @@ class Sessions:
         elif isinstance(event, Detached):
             state = event.session.context
             if isinstance(state, SessionState):
-                self._end(state)
-
-    def dispatch(self) -> bool:
-        """Deliver what can be delivered. True: there is more, step again soon (``Arm`` now).
-
-        First ends the sessions whose queues were deleted under them.
-        """
-        work = self.work
-        if work.broken:
-            self._end_broken()
-        more = self.broker.dispatch()
-        if work.settling:
-            settle_deliveries(self.broker, work)
-        return more or len(work.starved) > 0
-
-    def feed(self) -> bool:
-        """Send copies of queues what they may have. True: there is more, step again soon."""
-        work = self.work
-        more = self.broker.following.feed(self.broker.now)
-        return more or len(work.starved) > 0
+                state.end(self.broker)
 
     # -- links --------------------------------------------------------------------------------
 
-    def writable(self, link: ClientLink, writable: bool) -> None:
-        """The write buffer of ``link`` became full (False) or drained (True)."""
-        link.writable = writable
-        if writable:
-            self._wake(link)
-
-    def close_link(self, link: ClientLink) -> None:
+    def close_link(self, link: Link010) -> None:
         """The connection is gone: all its sessions end. Idempotent."""
         link.closed = True
         link.writable = False
-        for state in list(self._by_link.get(link.number, ())):
-            self._end(state)
-        self._by_link.pop(link.number, None)
+        for state in list(link.states):
+            state.end(self.broker)
 
-    def sessions_of(self, link: ClientLink) -> list[SessionState]:
+    def sessions_of(self, link: Link010) -> list[SessionState]:
         """The attached sessions of ``link``, oldest first (a new list)."""
-        return list(self._by_link.get(link.number, ()))
+        return list(link.states)
 
     @property
     def count(self) -> int:
         """Sessions attached now."""
         return len(self._names)
 
-    def _wake(self, link: ClientLink) -> None:
-        for state in self._by_link.get(link.number, ()):
-            for subscription in state.subscriptions.values():
-                self.broker.wake(subscription)
-
     # -- the life of a session ----------------------------------------------------------------
 
-    def _attach(self, link: ClientLink, session: Session, force: bool) -> None:
+    def _attach(self, link: Link010, session: Session, force: bool) -> None:
         """Take the name, or refuse it.
 
         Python re-attaches with ``force`` after a reconnect, C++ and Java without, under the old
@@ -212,13 +161,13 @@ class Sessions:
                 session.refuse(SESSION_BUSY)
                 return
             holder.session.refuse(SESSION_BUSY)
-            self._end(holder)
-        state = SessionState(link, session, self.work, self.broker.now)
+            holder.end(self.broker)
+        state = SessionState(link, session, self.work, self._names, self.broker.now)
         session.context = state
-        self._by_link.setdefault(link.number, []).append(state)
+        link.states.append(state)
         self._names[key] = state
 
-    def _is_stale(self, link: ClientLink) -> bool:
+    def _is_stale(self, link: Link010) -> bool:
         silence_s = self.broker.now - link.heard_at
         return link.closed or silence_s > max(STALE_S, float(link.connection.heartbeat_s))
 
@@ -243,7 +192,7 @@ class Sessions:
             definition = struct.definition
             if error.condition is Condition.NOT_FOUND and struct.name in CONFIRM_BY_FAILING:
                 state.fail_after_records(
-                    Broken(
+                    SessionBroken(
                         state,
                         error.condition,
                         error.text,
@@ -259,49 +208,4 @@ class Sessions:
         self, state: SessionState, error: BrokerError, command_id: int, class_code: int, code: int
     ) -> None:
         state.session.exception(error.condition.code, error.text, command_id, class_code, code)
-        self._end(state)
-
-    def _end_broken(self) -> None:
-        broken = self.work.broken
-        self.work.broken = []
-        for end in broken:
-            state = end.state
-            if state.alive and state.session.alive:
-                state.session.exception(
-                    end.condition.code, end.text, end.command_id, end.class_code, end.command_code
-                )
-                self._end(state)
-
-    def _end(self, state: SessionState) -> None:
-        """The session is over: undo everything that is only its own. Idempotent."""
-        if not state.alive:
-            return
-        state.alive = False
-        state.link.published += state.published
-        state.link.delivered += state.delivered
-        state.holding.clear()
-        state.transaction = None
-        key = (state.link.user, state.name)
-        if self._names.get(key) is state:
-            del self._names[key]
-        states = self._by_link.get(state.link.number)
-        if states is not None and state in states:
-            states.remove(state)
-        broker = self.broker
-        if state.settled_on_delivery:
-            settle_deliveries(broker, self.work)
-        for subscription in list(state.subscriptions.values()):
-            broker.cancel(subscription)
-        state.subscriptions.clear()
-        entries: list[Entry] = [
-            delivery.entry
-            for delivery in state.unacked.values()
-            if delivery.entry.holder is delivery.subscription
-        ]
-        state.unacked.clear()
-        state.copying.clear()
-        state.windowed.clear()
-        state.browsed.clear()
-        if entries:
-            broker.release(entries, redelivered=True)
-        broker.release_owner(state)
+        state.end(self.broker)

@@ -21,15 +21,17 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from tanist.core.broker import Broker
 from tanist.core.follower import Pledge
 from tanist.core.message import Message
 from tanist.core.notices import Actor
 from tanist.core.records import Entry
 from tanist.core.subscription import Subscription
 from tanist.sessions.amqp010.holding import Holding
-from tanist.sessions.amqp010.link import ClientLink
+from tanist.sessions.amqp010.link import Link010
 from tanist.sessions.amqp010.ranges import SERIAL_MAX, Runs
 from tanist.sessions.held import Held
+from tanist.sessions.work import Broken, Settling, StepWork
 from tanist.types import BrokerError, Condition
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.session import Session
@@ -75,7 +77,7 @@ class Transaction:
         self.bytes = 0
 
 
-class Broken:
+class SessionBroken(Broken):
     """A session that must end with an exception, because of ``command_id`` (0: of none).
 
     ``index``: not before this record is safe; -1 as long as that is not known.
@@ -100,24 +102,30 @@ class Broken:
         self.command_code = command_code
         self.index = -1
 
+    def end(self, broker: Broker) -> None:
+        """Tell the client, then end its session."""
+        state = self.state
+        if state.alive and state.session.alive:
+            state.session.exception(
+                self.condition.code, self.text, self.command_id, self.class_code, self.command_code
+            )
+            state.end(broker)
 
-class StepWork:
-    """What the sessions of a node leave to be done at the end of a step; shared by all of them.
 
-    ``touched``: have unsealed holdings; whoever drives the step seals them and clears the list.
-    ``settling``: sent messages that delivery settles. ``broken``: must end with an exception, in
-    the next step, which must come at once. ``starved``: links that were refused
-    deliveries because their share of the step was used up. ``step`` numbers the steps.
-    """
+class Unsettled(Settling):
+    """The messages that a session was sent in this step and that delivery settles."""
 
-    __slots__ = ("broken", "settling", "starved", "step", "touched")
+    __slots__ = ("entries",)
 
     def __init__(self) -> None:
-        self.touched: list[Held] = []
-        self.settling: list[SessionState] = []
-        self.broken: list[Broken] = []
-        self.starved: list[ClientLink] = []
-        self.step = 0
+        self.entries: list[Entry] = []
+
+    def settle(self, broker: Broker) -> None:
+        """Dequeue them."""
+        entries = self.entries
+        if entries:
+            self.entries = []
+            broker.dequeue(entries)
 
 
 class SessionState(Held):
@@ -140,23 +148,31 @@ class SessionState(Held):
         "holding",
         "link",
         "name",
+        "names",
         "published",
         "session",
-        "settled_on_delivery",
         "subscriptions",
         "transaction",
         "unacked",
+        "unsettled",
         "windowed",
         "work",
     )
 
     def __init__(
-        self, link: ClientLink, session: Session, work: StepWork, created_at: float = 0.0
+        self,
+        link: Link010,
+        session: Session,
+        work: StepWork,
+        names: dict[tuple[str, str], SessionState],
+        created_at: float = 0.0,
     ) -> None:
+        """``names``: (user, name) -> session, of all that are attached."""
         self.link = link
         self.created_at = created_at
         self.session = session
         self.name = session.name
+        self.names = names
         self.actor = Actor(link.user, link.peer, self, link.number)
         self.alive = True
         self.subscriptions: dict[str, Subscription] = {}
@@ -164,13 +180,13 @@ class SessionState(Held):
         self.copying: dict[int, Delivery] = {}
         self.windowed: dict[int, Delivery] = {}
         self.browsed: deque[int] = deque()
-        self.settled_on_delivery: list[Entry] = []
+        self.unsettled = Unsettled()
         self.holding = Holding()
         self.flushes = 0
         self.behind_flush: Runs = []
         self.work = work
         self.transaction: Transaction | None = None
-        self.failure: Broken | None = None
+        self.failure: SessionBroken | None = None
         """It will end so when its last command may be answered; it executes nothing any more."""
         self.published = 0
         self.delivered = 0
@@ -180,7 +196,7 @@ class SessionState(Held):
         if self.holding.add(command_id):
             self.work.touched.append(self)
 
-    def fail_after_records(self, failure: Broken) -> None:
+    def fail_after_records(self, failure: SessionBroken) -> None:
         """End with ``failure`` when the gate opens for what is recorded so far."""
         self.failure = failure
         if not self.holding.unsealed:
@@ -258,3 +274,35 @@ class SessionState(Held):
             self.session.send_accept(part)
         for first, last in runs:
             self.session.complete(first, last)
+
+    def end(self, broker: Broker) -> None:
+        """The session is over: undo everything that is only its own. Idempotent."""
+        if not self.alive:
+            return
+        self.alive = False
+        link = self.link
+        link.published += self.published
+        link.delivered += self.delivered
+        self.holding.clear()
+        self.transaction = None
+        key = (link.user, self.name)
+        if self.names.get(key) is self:
+            del self.names[key]
+        if self in link.states:
+            link.states.remove(self)
+        self.unsettled.settle(broker)
+        for subscription in list(self.subscriptions.values()):
+            broker.cancel(subscription)
+        self.subscriptions.clear()
+        entries: list[Entry] = [
+            delivery.entry
+            for delivery in self.unacked.values()
+            if delivery.entry.holder is delivery.subscription
+        ]
+        self.unacked.clear()
+        self.copying.clear()
+        self.windowed.clear()
+        self.browsed.clear()
+        if entries:
+            broker.release(entries, redelivered=True)
+        broker.release_owner(self)

@@ -6,7 +6,8 @@ import pytest
 from session_peer import Client, ClientSession, MiniNode
 
 from tanist.core.delivery import READY_EVERY
-from tanist.sessions.amqp010 import link, state
+from tanist.sessions import link
+from tanist.sessions.amqp010 import state
 from tanist.sessions.amqp010.publishing import TTL_MS_MAX
 
 
@@ -67,7 +68,7 @@ def test_large_messages_are_not_written_all_at_once(node: MiniNode, session: Cli
         node.sessions.on_event(end.link, event)
     sizes: list[int] = []
     while True:
-        more = node.sessions.dispatch()
+        more = node.steps.dispatch()
         sizes.append(len(end.connection.data_to_send()))
         if not more:
             break
@@ -146,7 +147,7 @@ def test_one_step_delivers_a_bounded_share(node: MiniNode, session: ClientSessio
     for event in end.connection.receive_data(session.client.connection.data_to_send(), node.now):
         node.sessions.on_event(end.link, event)
     while True:
-        more = node.sessions.dispatch()
+        more = node.steps.dispatch()
         sent.append(len(end.connection.data_to_send()))
         if not more:
             break
@@ -162,11 +163,11 @@ def test_a_full_connection_is_left_alone_until_it_drains(
     end = session.client.end
     assert end.link is not None
     session.subscribe("q")
-    node.sessions.writable(end.link, False)
+    node.steps.writable(end.link, False)
     session.publish("q")
     assert session.messages == []
     node.begin()
-    node.sessions.writable(end.link, True)
+    node.steps.writable(end.link, True)
     node.finish()
     session.client.pump()
     assert len(session.messages) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from session_peer import Client, MiniNode
 
-from tanist.sessions.amqp010.link import STEP_BYTES_MAX
+from tanist.sessions.link import STEP_BYTES_MAX
 
 
 def test_a_new_link_may_be_written() -> None:

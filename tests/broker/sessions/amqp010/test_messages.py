@@ -149,7 +149,7 @@ def flushing(session: ClientSession, count: int = 3) -> int:
     session.subscribe("q", credit=0)
     link = session.client.end.link
     assert link is not None
-    session.client.node.sessions.writable(link, False)
+    session.client.node.steps.writable(link, False)
     session.tell("message.flow", destination="d", unit=0, value=0xFFFFFFFF)
     return session.do("message.flush", destination="d")
 
@@ -159,7 +159,7 @@ def drain(session: ClientSession) -> None:
     node, link = session.client.node, session.client.end.link
     assert link is not None
     node.begin()
-    node.sessions.writable(link, True)
+    node.steps.writable(link, True)
     node.finish()
     session.client.pump()
 
