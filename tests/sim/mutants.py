@@ -112,6 +112,7 @@ def _copy(entry: Entry, body: bytes, expires_at: float) -> Entry:
         expires_at,
         message.redelivered,
         message.bodiless,
+        form=message.form,
     )
     return Entry(other, entry.queue, entry.position)
 

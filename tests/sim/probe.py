@@ -58,6 +58,7 @@ class Content(NamedTuple):
     """A message on a queue: its id there, a checksum of header and body, what else must survive."""
 
     position: int
+    form: int
     checksum: int
     routing_key: str
     durable: bool
@@ -163,6 +164,7 @@ def _contents(queue: Queue) -> list[Content]:
         contents.append(
             Content(
                 entry.position,
+                message.form,
                 crc32(message.body, crc32(message.header)),
                 message.routing_key,
                 message.durable,

@@ -1,9 +1,9 @@
 """A message: the bytes that arrived, and the few facts that routing and delivery need.
 
-The header and body segments stay the bytes the producer sent; the core never decodes them. The
-sessions layer reads them once (exchange, key, durability, priority, time to live) into the slots
-below. One ``Message`` is shared by every queue it is routed to and is never changed afterwards,
-except that ``headers`` is filled on first use (``headers`` exchanges only).
+The content stays the bytes that the producer sent, in the form of its protocol; the core never
+decodes them. The sessions layer reads them once (exchange, key, durability, priority, time to live)
+into the slots below. One ``Message`` is shared by every queue it is routed to and is never changed
+afterwards, except that ``headers`` is filled on first use (``headers`` exchanges, header filters).
 """
 
 from __future__ import annotations
@@ -12,6 +12,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from mypy_extensions import mypyc_attr
+
+AMQP_0_10: Final = 0
+"""``form`` of a message from AMQP 0-10: its header and body segments."""
+
+AMQP_1_0: Final = 1
+"""``form`` of a message from AMQP 1.0: its sections from the message annotations on, undecoded, in
+``body``; ``header`` is empty. What the section "header" says is in the slots, the delivery
+annotations are not kept (AMQP 1.0, 3.2)."""
 
 NEVER: Final = float("inf")
 """``expires_at`` of a message without time to live."""
@@ -24,12 +32,13 @@ PRIORITY_DEFAULT: Final = 4
 class Message:
     """What was published.
 
-    ``header`` and ``body``: segments as they arrived (``header`` may be empty). ``exchange``: the
-    name it was sent to ("" = default exchange). ``bodiless``: it came without a body segment, which
-    is not an empty one. ``expires_at``: monotonic seconds, ``NEVER`` when it has no time to live.
-    ``redelivered``: as flagged by its producer. ``headers``: application headers, None until
-    somebody needed them. ``origin``: number of the connection it came on, 0 = none or not this
-    broker's. ``size``: ``len(header) + len(body)``, bytes.
+    ``form``: what ``header`` and ``body`` are, ``AMQP_0_10`` (as they arrived; ``header`` may be
+    empty) or ``AMQP_1_0``. ``exchange``: the name it was sent to ("" = default exchange).
+    ``bodiless``: it came without a body segment, which is not an empty one (0-10 only).
+    ``expires_at``: monotonic seconds, ``NEVER`` when it has no time to live. ``redelivered``: as
+    flagged by its producer (1.0: it had delivered it before). ``headers``: application headers,
+    None until somebody needed them. ``origin``: number of the connection it came on, 0 = none or
+    not this broker's. ``size``: ``len(header) + len(body)``, bytes.
     """
 
     __slots__ = (
@@ -38,6 +47,7 @@ class Message:
         "durable",
         "exchange",
         "expires_at",
+        "form",
         "header",
         "headers",
         "origin",
@@ -59,6 +69,7 @@ class Message:
         redelivered: bool = False,
         bodiless: bool = False,
         origin: int = 0,
+        form: int = AMQP_0_10,
     ) -> None:
         self.header = header
         self.body = body
@@ -70,5 +81,6 @@ class Message:
         self.expires_at = expires_at
         self.redelivered = redelivered
         self.origin = origin
+        self.form = form
         self.headers: Mapping[str, object] | None = None
         self.size = len(header) + len(body)

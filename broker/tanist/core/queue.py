@@ -252,6 +252,6 @@ class Queue:
         found: list[tuple[int, int]] = []
         for entry in self.ordering.entries():
             message = entry.message
-            content = (message.header, message.body, message.bodiless)
+            content = (message.form, message.header, message.body, message.bodiless)
             found.append((entry.position, hash(content)))
         return found

@@ -80,6 +80,16 @@ class Entry(Record):
             or self.position <= self.queue.redelivered_below
         )
 
+    @property
+    def delivery_count(self) -> int:
+        """Deliveries before this one, as AMQP 1.0 tells them (header.delivery-count, 3.2.1).
+
+        At least 1 when it may have been delivered before by somebody whose count is not known: its
+        producer's broker, or the primary before this one.
+        """
+        before = self.deliveries - 1
+        return before if before > 0 else int(self.redelivered)
+
 
 class Dequeued(Record):
     """The entries at ``positions`` left ``queue`` (accepted, expired, purged, rerouted...).

@@ -17,7 +17,7 @@ from uuid import UUID
 from mypy_extensions import mypyc_attr
 
 from tanist.core.broker import Broker
-from tanist.core.message import Message
+from tanist.core.message import AMQP_0_10, AMQP_1_0, Message
 from tanist.core.queue import Queue
 from tanist.core.records import (
     Bound,
@@ -61,6 +61,7 @@ _CONFIGURATION: Final = Layout(">BI")
 _DURABLE: Final = 1
 _REDELIVERED: Final = 2
 _BODILESS: Final = 4
+_AMQP_1_0: Final = 8
 _NEVER: Final = float("inf")
 _CACHE_MAX: Final = 4096
 """Entries of an address cache; beyond it the cache starts afresh, so names cannot fill memory."""
@@ -158,6 +159,8 @@ class RecordWriter:
             flags |= _REDELIVERED
         if message.bodiless:
             flags |= _BODILESS
+        if message.form == AMQP_1_0:
+            flags |= _AMQP_1_0
         parts.append(
             _ENQUEUE.pack(
                 RECORD_ENQUEUE,
@@ -306,6 +309,8 @@ class RecordReader:
                     expiry / 1000 - self.wall_offset_s if expiry else _NEVER,
                     bool(flags & _REDELIVERED),
                     bool(flags & _BODILESS),
+                    0,
+                    AMQP_1_0 if flags & _AMQP_1_0 else AMQP_0_10,
                 )
             elif kind == RECORD_ENQUEUE_SAME:
                 _, number, position = _ENQUEUE_SAME.unpack_from(data, at)

@@ -169,6 +169,7 @@ def copy_record(record: Record, broker: Broker) -> Record:
             old.expires_at,
             old.redelivered,
             old.bodiless,
+            form=old.form,
         )
         return Entry(fresh, broker.queues_by_number[record.queue.number], record.position)
     if isinstance(record, Dequeued):

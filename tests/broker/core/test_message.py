@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tanist.core.message import NEVER, PRIORITY_DEFAULT, Message
+from tanist.core.message import AMQP_0_10, AMQP_1_0, NEVER, PRIORITY_DEFAULT, Message
 
 
 def test_defaults_and_size() -> None:
@@ -11,11 +11,13 @@ def test_defaults_and_size() -> None:
     assert not message.durable
     assert not message.redelivered
     assert message.headers is None
+    assert message.form == AMQP_0_10
     assert (message.exchange, message.routing_key) == ("amq.direct", "key")
 
 
 def test_all_facts_are_kept() -> None:
-    message = Message(b"", b"", "", "", True, 9, 12.5, True)
+    message = Message(b"", b"", "", "", True, 9, 12.5, True, form=AMQP_1_0)
     assert message.durable
     assert message.redelivered
+    assert message.form == AMQP_1_0
     assert (message.priority, message.expires_at, message.size) == (9, 12.5, 0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tanist.core.message import AMQP_1_0, Message
 from tanist.core.records import Entry
 from tanist.types import ReplicationLevel
 from tests.broker.core.core_model import actor, consume, make_broker, message, publish
@@ -34,6 +35,8 @@ def test_lookup_and_digest() -> None:
     other.insert(Entry(message(b"x"), other, 2))
     assert queue.digest()[0] == other.digest()[0]
     assert queue.digest()[1] != other.digest()[1]
+    other.insert(Entry(Message(b"", b"a", "", "q", form=AMQP_1_0), other, 3))
+    assert other.digest()[2][1] != other.digest()[0][1]
 
 
 def test_expiring_is_counted() -> None:

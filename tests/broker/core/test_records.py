@@ -37,16 +37,23 @@ def test_kinds_are_distinct_and_stable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deliveries", "flagged", "watermark", "redelivered"),
+    ("deliveries", "flagged", "watermark", "redelivered", "count"),
     [
-        (1, False, 0, False),
-        (2, False, 0, True),
-        (1, True, 0, True),
-        (1, False, 7, True),
-        (1, False, 6, False),
+        (0, False, 0, False, 0),
+        (0, True, 0, True, 1),
+        (1, False, 0, False, 0),
+        (2, False, 0, True, 1),
+        (5, False, 0, True, 4),
+        (1, True, 0, True, 1),
+        (2, True, 0, True, 1),
+        (3, True, 7, True, 2),
+        (1, False, 7, True, 1),
+        (1, False, 6, False, 0),
     ],
 )
-def test_redelivered(deliveries: int, flagged: bool, watermark: int, redelivered: bool) -> None:
+def test_redelivered(
+    deliveries: int, flagged: bool, watermark: int, redelivered: bool, count: int
+) -> None:
     broker = make_broker()
     broker.apply(QueueDeclared("q", 1, False, False, False, "", {}))
     queue = broker.queues["q"]
@@ -56,3 +63,4 @@ def test_redelivered(deliveries: int, flagged: bool, watermark: int, redelivered
     entry = Entry(sent, queue, 7)
     entry.deliveries = deliveries
     assert entry.redelivered is redelivered
+    assert entry.delivery_count == count

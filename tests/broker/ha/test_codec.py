@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tanist.core.broker import Broker, BrokerConfig
-from tanist.core.message import Message
+from tanist.core.message import AMQP_0_10, AMQP_1_0, Message
 from tanist.core.notices import Actor
 from tanist.core.records import (
     Dequeued,
@@ -195,7 +195,10 @@ def do(broker: Broker, step: tuple) -> None:
     elif kind == "publish":
         exchange, key, body, expires_at, flag = rest
         if exchange in broker.exchanges:
-            message = Message(b"", body, exchange, key, flag, len(body), expires_at, not flag)
+            form = len(body) % 2
+            message = Message(
+                b"", body, exchange, key, flag, len(body), expires_at, not flag, form=form
+            )
             message.bodiless = not body and flag
             broker.publish(message, exchange)
     elif kind in ("bind", "unbind"):
@@ -267,6 +270,40 @@ def test_a_fanout_travels_once() -> None:
     entries = [replica.queues[name].entries()[0] for name in NAMES]
     assert entries[0].message is entries[1].message is entries[2].message
     assert entries[0].message.body == b"b" * 10_000
+
+
+def test_every_fact_of_a_message_travels_alone() -> None:
+    facts = {
+        "durable": True,
+        "redelivered": True,
+        "bodiless": True,
+        "form": AMQP_1_0,
+        "priority": 9,
+    }
+    primary = new_primary()
+    primary.declare_queue("q", ACTOR)
+    for name, value in facts.items():
+        publish(primary, "q", **{name: value})
+    replica = replica_of(batch(drained(primary)))
+    plain = Message(b"", b"x", "", "q")
+    for name, entry in zip(facts, replica.queues["q"].entries(), strict=True):
+        for other, value in facts.items():
+            expected = value if other == name else getattr(plain, other)
+            assert getattr(entry.message, other) == expected, (name, other)
+    assert replica.queues["q"].digest() == primary.queues["q"].digest()
+
+
+def test_a_message_of_either_form_is_copied_to_a_backup_that_joins() -> None:
+    primary = new_primary()
+    primary.declare_queue("q", ACTOR)
+    publish(primary, "q", b"\x00\x53\x75\xa0\x01x", form=AMQP_1_0)
+    publish(primary, "q", b"\x00\x53\x75\xa0\x01x")
+    writer = RecordWriter()
+    fresh = replica_of(batch(primary.configuration(), writer))
+    fill(fresh, batch(messages_of(primary), writer))
+    entries = fresh.queues["q"].entries()
+    assert [entry.message.form for entry in entries] == [AMQP_1_0, AMQP_0_10]
+    assert fresh.queues["q"].digest() == primary.queues["q"].digest()
 
 
 def test_a_chunk_ends_at_its_limits() -> None:
