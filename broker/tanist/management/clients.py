@@ -102,6 +102,7 @@ class ConnectionFacts:
         "messages_out",
         "peer",
         "properties",
+        "protocol",
         "sessions",
         "user",
     )
@@ -129,6 +130,7 @@ class ConnectionFacts:
         self.created_at = created_at
         self.heard_at = heard_at
         self.sessions = sessions
+        self.protocol = PROTOCOL
         self.frames_in = 0
         self.frames_out = 0
         self.bytes_in = 0
@@ -182,7 +184,7 @@ class ConnectionObject(ManagedObject):
             "saslMechanism": facts.mechanism,
             "saslSsf": 0,
             "remoteProperties": properties,
-            "protocol": PROTOCOL,
+            "protocol": facts.protocol,
             "closing": facts.closing,
             "framesFromClient": facts.frames_in,
             "framesToClient": facts.frames_out,

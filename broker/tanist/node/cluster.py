@@ -23,7 +23,7 @@ from tanist.ha.peer import Phase
 from tanist.ha.primary import Primary
 from tanist.ha.roles import Role, Status, Trigger, status_name
 from tanist.ha.standing import INFO_PROPERTY, PeerStatus, Position
-from tanist.ha.url import Url, parse_url
+from tanist.ha.url import Address, Url, parse_url
 from tanist.management.ha_broker import HaOperations
 from tanist.node.arbiter import Arbiter
 from tanist.node.config import NodeConfig
@@ -126,6 +126,12 @@ class Cluster(HaOperations):
         if self._config.ha_cluster:
             return self.public_url.failover_elements()
         return parse_url(self._config.known_hosts_url).failover_elements()
+
+    def client_addresses(self) -> list[Address]:
+        """Where clients find this broker or its cluster; empty if that is not configured."""
+        if self._config.ha_cluster:
+            return self.public_url.addresses
+        return parse_url(self._config.known_hosts_url).addresses
 
     def start(self, now: float, wall_offset_s: float) -> None:
         """The process runs; join the cluster if we are a member of one.

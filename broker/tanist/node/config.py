@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tanist.core.state import REPLICATED_QUEUES_MAX
+from tanist.sessions.amqp10.settings import SessionSettings
 from tanist.types import BrokerError, Condition, ReplicationLevel
 
 
@@ -67,6 +68,18 @@ class NodeConfig:
     """What the system says of itself (uname), for management."""
     log_rules: str = ""
     """The rules that say what is logged, separated by commas; for management."""
+
+    queue_patterns: tuple[str, ...] = ()
+    topic_patterns: tuple[str, ...] = ()
+    """Names that links of AMQP 1.0 may create; see ``sessions.amqp10.settings``."""
+
+    def amqp10(self) -> SessionSettings:
+        """What the sessions of AMQP 1.0 are told."""
+        return SessionSettings(
+            check_user_ids=self.auth,
+            queue_patterns=self.queue_patterns,
+            topic_patterns=self.topic_patterns,
+        )
 
     def validate(self) -> None:
         """Check what cannot be checked field by field.

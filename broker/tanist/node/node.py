@@ -23,13 +23,12 @@ from tanist.ha.codec import RecordWriter
 from tanist.ha.roles import IllegalTransition
 from tanist.management.agent import Agent
 from tanist.management.managed import WallClock
-from tanist.node.admission import Admission, Kind, ServerConnection
 from tanist.node.clients import Clients
 from tanist.node.cluster import Cluster
 from tanist.node.config import NodeConfig
 from tanist.node.followers import Followers
 from tanist.node.gate import Gate
-from tanist.node.identity import UuidSource, failover_message, server_properties
+from tanist.node.identity import UuidSource, failover_message
 from tanist.node.inputs import (
     Answered,
     Connected,
@@ -44,18 +43,15 @@ from tanist.node.inputs import (
 )
 from tanist.node.management import Management
 from tanist.node.outbox import Outbox
-from tanist.node.outputs import Arm, Close, Output, Send
+from tanist.node.outputs import Arm, Output
+from tanist.node.reception import SCAN_INTERVAL_S, Reception
 from tanist.node.replicas import Replicas
 from tanist.security.sasl import Authenticator, AuthenticatorConfig
 from tanist.sessions.amqp010.publishing import headers_of
 from tanist.sessions.amqp010.sessions import Sessions
+from tanist.sessions.amqp10.sessions import Sessions10
 from tanist.sessions.work import Steps
 from tanist.types import ReplicationLevel
-from tanist.wire.amqp010.connection import Connection, ConnectionSettings
-from tanist.wire.amqp010.events import Closed, Event, Failed
-
-SCAN_INTERVAL_S: Final = 0.1
-"""How often heartbeats are looked after: well under the shortest interval (1 s), and cheap."""
 
 SCAN_PAUSE_S: Final = 0.01
 """Least time between two looks, whatever the connections say."""
@@ -82,7 +78,6 @@ class Node:
         self.config = config
         self._outbox = Outbox()
         self.gate = gate or Gate()
-        self._connections: dict[int, ServerConnection] = {}
         self._next_scan = 0.0
         self._armed_at = float("inf")
         self._ticked_at = float("inf")
@@ -106,9 +101,7 @@ class Node:
         )
         self._steps = Steps(self.broker)
         self.sessions = Sessions(self.broker, self._steps.work, config.auth)
-        self._authenticator = Authenticator(
-            AuthenticatorConfig(auth=config.auth, realm=config.realm, passwords=config.passwords)
-        )
+        self.sessions10 = Sessions10(self.broker, self._steps.work, config.amqp10())
         self.cluster = Cluster(
             config, self.broker, self.gate, self._outbox, writer or RecordWriter()
         )
@@ -116,7 +109,18 @@ class Node:
         self._replicas = Replicas(
             config, self.broker, self.cluster, self._followers, self._outbox, uuids
         )
-        self._admission = Admission(config, self.cluster, self._authenticator, self._outbox)
+        self._reception = Reception(
+            config,
+            self.cluster,
+            Authenticator(
+                AuthenticatorConfig(
+                    auth=config.auth, realm=config.realm, passwords=config.passwords
+                )
+            ),
+            self.sessions,
+            self.sessions10,
+            self._outbox,
+        )
         self._management = Management(
             config,
             self.broker,
@@ -125,7 +129,7 @@ class Node:
             self._outbox,
             self.agent,
             clock,
-            Clients(self._connections, self.sessions),
+            Clients(self._reception.fronts),
             self._replicas,
             self._steps.work,
         )
@@ -152,19 +156,19 @@ class Node:
     def _take(self, happened: Input, now: float) -> None:
         if isinstance(happened, Received):
             if happened.conn > 0:
-                self._received(happened, now)
+                self._reception.received(happened.conn, happened.data, now)
             elif self._replicas.active and self._replicas.owns(happened.conn):
                 self._replicas.link_received(happened.conn, happened.data, now)
             else:
                 self.cluster.link_received(happened.conn, happened.data, now)
         elif isinstance(happened, Connected):
-            self._connected(happened, now)
+            self._reception.connected(happened, now)
         elif isinstance(happened, Disconnected):
             self._disconnected(happened, now)
         elif isinstance(happened, Writable):
-            conn = self._connections.get(happened.conn)
-            if conn is not None and conn.link is not None:
-                self._steps.writable(conn.link, happened.writable)
+            front = self._reception.fronts.get(happened.conn)
+            if front is not None and front.link is not None:
+                self._steps.writable(front.link, happened.writable)
         elif isinstance(happened, LinkUp):
             if self._replicas.owns(happened.conn):
                 self._replicas.link_up(happened.conn, now)
@@ -186,64 +190,13 @@ class Node:
         self._management.start(now, happened.wall_s)
         self.cluster.start(now, happened.wall_s - now)
 
-    def _connected(self, happened: Connected, now: float) -> None:
-        connection = Connection(self._connection_settings(), now)
-        self._connections[happened.conn] = ServerConnection(
-            happened.conn, connection, happened.peer, happened.local, now
-        )
-
-    def _received(self, happened: Received, now: float) -> None:
-        conn = self._connections.get(happened.conn)
-        if conn is None:
-            return
-        conn.heard_at = now
-        if conn.link is not None:
-            conn.link.heard_at = now
-        self._events(conn, conn.connection.receive_data(happened.data, now), now)
-
-    def _events(self, conn: ServerConnection, events: list[Event], now: float) -> None:
-        for event in events:
-            if isinstance(event, (Closed, Failed)):
-                self._end(conn, event, now)
-                return
-            link = conn.link
-            if link is not None:
-                self.sessions.on_event(link, event)
-            elif conn.kind is Kind.BACKUP:
-                self.cluster.backup_event(conn.number, event, now)
-            elif not self._admission.event(conn, event, now):
-                self._outbox.put(Close(conn.number, abort=True))
-                self._forget(conn, now)
-                return
-
-    def _end(self, conn: ServerConnection, event: Closed | Failed, now: float) -> None:
-        """The connection ended by protocol: say the last words, then drop it."""
-        if isinstance(event, Failed):
-            self._outbox.log("info", "Protocol", f"{conn.peer}: {event.text}")
-        data = conn.connection.data_to_send()
-        if data:
-            self._outbox.put(Send(conn.number, data))
-        self._outbox.put(Close(conn.number))
-        self._forget(conn, now)
-
     def _disconnected(self, happened: Disconnected, now: float) -> None:
         if self._replicas.owns(happened.conn):
             self._replicas.link_gone(happened.conn, now, happened.reason)
         elif happened.conn < 0:
             self.cluster.link_gone(happened.conn, now, happened.reason)
         else:
-            conn = self._connections.get(happened.conn)
-            if conn is not None:
-                self._forget(conn, now)
-
-    def _forget(self, conn: ServerConnection, now: float) -> None:
-        del self._connections[conn.number]
-        conn.connection.abandon()
-        self._admission.closed(conn)
-        if conn.link is not None:
-            self.sessions.close_link(conn.link)
-        elif conn.kind is Kind.BACKUP:
-            self.cluster.backup_gone(conn.number, conn.silent, now)
+            self._reception.gone(happened.conn, now)
 
     def _tick(self, now: float) -> None:
         stalled_s = now - self._ticked_at
@@ -266,19 +219,7 @@ class Node:
 
     def _scan(self, now: float) -> None:
         """Heartbeats. The next scan is at the next beat that is known, or soon."""
-        soonest = now + SCAN_INTERVAL_S
-        overdue = now - self.config.max_negotiate_time_s
-        for conn in list(self._connections.values()):
-            if conn.since < overdue and conn.kind is Kind.OPENING:
-                self._outbox.put(Close(conn.number, abort=True))
-                self._forget(conn, now)
-                continue
-            if now >= conn.connection.deadline:
-                events = conn.connection.tick(now)
-                conn.silent = bool(events)
-                self._events(conn, events, now)
-            soonest = min(soonest, conn.connection.deadline)
-        self._next_scan = max(soonest, now + SCAN_PAUSE_S)
+        self._next_scan = max(self._reception.scan(now), now + SCAN_PAUSE_S)
 
     # -- the end of a step ------------------------------------------------------------------
 
@@ -344,9 +285,7 @@ class Node:
     def _write(self) -> None:
         if self._replicas.active:
             self._replicas.write()
-        for conn in self._connections.values():
-            if conn.connection.has_data():
-                self._outbox.put(Send(conn.number, conn.connection.data_to_send()))
+        self._reception.write()
 
     def _arm(self, now: float, again: bool) -> None:
         at = now
@@ -363,13 +302,6 @@ class Node:
         """When an outbound connection has something to do."""
         at = self.cluster.deadline()
         return min(at, self._replicas.deadline()) if self._replicas.active else at
-
-    def _connection_settings(self) -> ConnectionSettings:
-        return ConnectionSettings(
-            role="server",
-            server_properties=server_properties(self.config, self.cluster.standing()),
-            mechanisms=self._authenticator.mechanisms(),
-        )
 
     def _failover_message(self) -> Message | None:
         return failover_message(self.cluster.public_url)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 from uuid import UUID
 
 from tanist.management.schema import HA_BROKER
@@ -42,11 +43,21 @@ STEPS_MAX = 100_000
 CALL_MAX_S = 6
 
 
+class Peer(Protocol):
+    """Whoever is at the other end of a wire: a client."""
+
+    def wire_data(self, conn: int, data: bytes) -> None:
+        """Bytes for it."""
+
+    def wire_gone(self, conn: int, reason: str) -> None:
+        """The connection is gone."""
+
+
 class Wire:
     """A TCP connection from ``dialler`` to ``accepter``, and what each of them calls it."""
 
     def __init__(
-        self, network: Network, dialler: Host | Guest, dialled: int, accepter: Host, accepted: int
+        self, network: Network, dialler: Host | Peer, dialled: int, accepter: Host, accepted: int
     ) -> None:
         self.network = network
         self.dialler = dialler
@@ -57,7 +68,7 @@ class Wire:
 
     def send(self, number: int, data: bytes) -> None:
         """Carry bytes to the other end; ``number`` is what the sender calls the connection."""
-        other: Host | Guest = self.accepter
+        other: Host | Peer = self.accepter
         theirs = self.accepted
         if number == self.accepted:
             other, theirs = self.dialler, self.dialled
@@ -257,7 +268,7 @@ class Host:
         self.take(lambda: Tick(self.network.now))
         return True
 
-    def accept(self, dialler: Host | Guest, dialled: int = 0) -> Wire:
+    def accept(self, dialler: Host | Peer, dialled: int = 0) -> Wire:
         """Somebody connects; the kernel accepts even if the process is stopped."""
         self._last_conn += 1
         conn = self._last_conn

@@ -6,12 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from tanist.node.admission import Admission, Kind, ServerConnection
-from tanist.node.outbox import Outbox
+from tanist.node.front import Kind
 from tanist.node.outputs import Close, Send
-from tanist.security.sasl import Authenticator, AuthenticatorConfig
-from tanist.wire.amqp010.connection import Connection, ConnectionSettings
-from tanist.wire.amqp010.events import Closed, Opened, SaslResponse
+from tanist.wire.amqp010.events import Closed
 from tanist.wire.amqp010.values import Value, int32, uint16, uint32, vbin16
 from tests.broker.node.network import Admin, Guest, Host, Network, cluster, promote, running
 
@@ -157,21 +154,8 @@ def test_with_passwords_only_ha_username_is_a_backup(ha_username: str) -> None:
     assert pretender.dropped
     assert [line for line in a.log if text in line] == [f"client:{pretender.wire.accepted}: {text}"]
     backup = Guest(a, username="ha", password="secret", properties=properties)
-    kinds = {conn.peer: conn.kind for conn in a.node._connections.values()}
+    kinds = {conn.peer: conn.kind for conn in a.node._reception.fronts.values()}
     assert kinds[f"client:{backup.wire.accepted}"] is Kind.BACKUP
-
-
-def test_a_response_to_a_challenge_that_was_never_sent_ends_the_connection() -> None:
-    host = Host(Network(), "a", 1, ha_cluster=False)
-    guest = Guest(host)
-    connection = Connection(ConnectionSettings(role="server"), 0.0)
-    asking = ServerConnection(9, connection, "x:1", "a:1")
-    config = host.node.config
-    admission = Admission(config, host.node.cluster, Authenticator(AuthenticatorConfig()), Outbox())
-    assert admission.event(asking, SaslResponse(b"x"), 0.0)
-    assert admission.event(asking, Opened([], {}), 0.0), "events of no concern are passed over"
-    assert asking.kind is Kind.OPENING
-    assert guest.opened
 
 
 # -- limits --------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ def alone() -> Host:
 
 
 def clients(host: Host) -> Clients:
-    return Clients(host.node._connections, host.node.sessions)
+    return Clients(host.node._reception.fronts)
 
 
 def test_a_client_and_what_it_does() -> None:

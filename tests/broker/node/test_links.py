@@ -306,7 +306,7 @@ def test_a_ready_backup_that_could_not_apply_something_is_not_ready() -> None:
     a.freeze()
     (peer,) = link.peers.values()
     peer.session.send_transfer(replication_head(), b"", b"\xff")
-    serving = a.node._connections[wire.accepted].connection
+    serving = a.node._reception.fronts[wire.accepted].connection
     b.wire_data(conn, serving.data_to_send())
     assert b.status == "catchup"
     assert promote(b) == "Still catching up, cannot be promoted."

@@ -9,6 +9,9 @@ CREDIT: Final = 1000
 """Deliveries that a producer may have under way on a link: what one batch brings to the backups and
 back, at full speed."""
 
+OFFERED_CAPABILITIES: Final = ("ANONYMOUS-RELAY", "SHARED-SUBS")
+"""What our Open offers because the sessions can do it."""
+
 
 @dataclass(frozen=True)
 class SessionSettings:
