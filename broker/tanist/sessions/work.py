@@ -13,18 +13,25 @@
 from __future__ import annotations
 
 from tanist.core.broker import Broker
+from tanist.core.records import Entry
 from tanist.sessions.held import Held
 from tanist.sessions.link import STEP_BYTES_MAX, ClientLink
 
 
-class Settling:
-    """Somebody whose deliveries of this step are settled by being sent: a session."""
+class SentSettled:
+    """The entries that a session was sent in this step and that being sent settles."""
 
-    __slots__ = ()
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
 
     def settle(self, broker: Broker) -> None:
-        """Dequeue what was sent so. May be called with nothing to do."""
-        raise NotImplementedError
+        """Dequeue them: one record per queue, not per message."""
+        entries = self.entries
+        if entries:
+            self.entries = []
+            broker.dequeue(entries)
 
 
 class Broken:
@@ -50,7 +57,7 @@ class StepWork:
 
     def __init__(self) -> None:
         self.touched: list[Held] = []
-        self.settling: list[Settling] = []
+        self.settling: list[SentSettled] = []
         self.broken: list[Broken] = []
         self.starved: list[ClientLink] = []
         self.step = 0
@@ -65,6 +72,12 @@ class StepWork:
         if link not in self.starved:
             self.starved.append(link)
         return False
+
+    def sent(self, settled: SentSettled, entry: Entry) -> None:
+        """``entry`` is settled by being sent; it is dequeued after the dispatch."""
+        if not settled.entries:
+            self.settling.append(settled)
+        settled.entries.append(entry)
 
     def settle(self, broker: Broker) -> None:
         """Dequeue what was settled by being sent in this step."""

@@ -6,7 +6,7 @@ import pytest
 from session_peer import Client, MiniNode
 
 from tanist.sessions.link import STEP_BYTES_MAX, ClientLink
-from tanist.sessions.work import Broken, Settling, StepWork
+from tanist.sessions.work import Broken, SentSettled, StepWork
 
 
 def test_a_link_is_refused_once_its_share_is_used_up_and_noted_once() -> None:
@@ -64,9 +64,26 @@ def test_writable_wakes() -> None:
     assert len(session.messages) == 1
 
 
-def test_the_bases_do_nothing() -> None:
-    broker = MiniNode().broker
+def test_what_is_settled_by_being_sent_leaves_its_queue_at_once() -> None:
+    node = MiniNode()
+    session = Client(node).attach()
+    session.do("queue.declare", queue="q")
+    for _ in range(3):
+        session.publish("q")
+    queue = node.broker.queues["q"]
+    settled = SentSettled()
+    for entry in queue.entries()[:2]:
+        node.work.sent(settled, entry)
+    assert node.work.settling == [settled]
+    records = len(node.broker.journal)
+    node.work.settle(node.broker)
+    assert queue.count == 1
+    assert len(node.broker.journal) == records + 1
+    node.work.settle(node.broker)
+    settled.settle(node.broker)
+    assert queue.count == 1
+
+
+def test_the_base_ends_nothing() -> None:
     with pytest.raises(NotImplementedError):
-        Settling().settle(broker)
-    with pytest.raises(NotImplementedError):
-        Broken().end(broker)
+        Broken().end(MiniNode().broker)

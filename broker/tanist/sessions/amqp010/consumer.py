@@ -96,7 +96,7 @@ class Consumer(Sink):
         if self.browsing:
             self._remember_browsed(command_id, Delivery(entry, subscription))
         else:
-            self._settle(entry)
+            self.work.sent(self.state.sent_settled, entry)
 
     def _remember_browsed(self, command_id: int, delivery: Delivery) -> None:
         browsed = self.state.browsed
@@ -104,12 +104,6 @@ class Consumer(Sink):
         self.unacked[command_id] = delivery
         if len(browsed) > BROWSED_MAX:
             self.unacked.pop(browsed.popleft(), None)
-
-    def _settle(self, entry: Entry) -> None:
-        unsettled = self.state.unsettled
-        if not unsettled.entries:
-            self.work.settling.append(unsettled)
-        unsettled.entries.append(entry)
 
     def flushed(self, subscription: Subscription) -> None:
         """An unfinished flush is over: complete its command."""

@@ -31,7 +31,7 @@ from tanist.sessions.amqp010.holding import Holding
 from tanist.sessions.amqp010.link import Link010
 from tanist.sessions.amqp010.ranges import SERIAL_MAX, Runs
 from tanist.sessions.held import Held
-from tanist.sessions.work import Broken, Settling, StepWork
+from tanist.sessions.work import Broken, SentSettled, StepWork
 from tanist.types import BrokerError, Condition
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.session import Session
@@ -112,22 +112,6 @@ class SessionBroken(Broken):
             state.end(broker)
 
 
-class Unsettled(Settling):
-    """The messages that a session was sent in this step and that delivery settles."""
-
-    __slots__ = ("entries",)
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-
-    def settle(self, broker: Broker) -> None:
-        """Dequeue them."""
-        entries = self.entries
-        if entries:
-            self.entries = []
-            broker.dequeue(entries)
-
-
 class SessionState(Held):
     """The session called ``name`` on ``link``.
 
@@ -150,11 +134,11 @@ class SessionState(Held):
         "name",
         "names",
         "published",
+        "sent_settled",
         "session",
         "subscriptions",
         "transaction",
         "unacked",
-        "unsettled",
         "windowed",
         "work",
     )
@@ -180,7 +164,7 @@ class SessionState(Held):
         self.copying: dict[int, Delivery] = {}
         self.windowed: dict[int, Delivery] = {}
         self.browsed: deque[int] = deque()
-        self.unsettled = Unsettled()
+        self.sent_settled = SentSettled()
         self.holding = Holding()
         self.flushes = 0
         self.behind_flush: Runs = []
@@ -290,7 +274,7 @@ class SessionState(Held):
             del self.names[key]
         if self in link.states:
             link.states.remove(self)
-        self.unsettled.settle(broker)
+        self.sent_settled.settle(broker)
         for subscription in list(self.subscriptions.values()):
             broker.cancel(subscription)
         self.subscriptions.clear()
