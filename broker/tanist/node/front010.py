@@ -98,10 +98,9 @@ class Front010(Front):
 
     def _handle(self, events: list[Event], now: float) -> Verdict:
         for event in events:
-            if isinstance(event, Failed):
-                self.fault = event.text
-                return Verdict.ENDS
-            if isinstance(event, Closed):
+            if isinstance(event, (Closed, Failed)):
+                if isinstance(event, Failed):
+                    self.fault = event.text
                 return Verdict.ENDS
             link = self._link
             if link is not None:

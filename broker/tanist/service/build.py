@@ -62,6 +62,8 @@ def node_config(
         passwords=passwords,
         default_queue_limit_bytes=options.queues.limit_bytes,
         queue_purge_interval_s=options.queues.purge_interval_s,
+        queue_patterns=options.queues.queue_patterns,
+        topic_patterns=options.queues.topic_patterns,
         max_connections=options.network.max_connections,
         max_negotiate_time_s=options.network.max_negotiate_time_s,
         mgmt_enable=options.management.enable,

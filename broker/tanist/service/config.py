@@ -108,6 +108,8 @@ class QueueOptions:
 
     limit_bytes: int
     purge_interval_s: float
+    queue_patterns: tuple[str, ...]
+    topic_patterns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,8 @@ def broker_options(settings: Mapping[str, Setting], home: Path) -> BrokerOptions
         queues=QueueOptions(
             limit_bytes=values.number("default-queue-limit"),
             purge_interval_s=values.seconds("queue-purge-interval"),
+            queue_patterns=values.texts("queue-patterns"),
+            topic_patterns=values.texts("topic-patterns"),
         ),
         management=ManagementOptions(
             enable=values.flag("mgmt-enable"),

@@ -252,9 +252,13 @@ QUEUES = _group(
         "dtx-default-timeout", NUMBER, "60", "", ignored="distributed transactions are " + LATER
     ),
     Option("dtx-max-timeout", NUMBER, "3600", "", ignored="distributed transactions are " + LATER),
-    Option("domain", TEXT, "", "", ignored="AMQP 1.0 is " + LATER, repeatable=True),
-    Option("queue-patterns", TEXT, "", "", ignored="AMQP 1.0 is " + LATER, repeatable=True),
-    Option("topic-patterns", TEXT, "", "", ignored="AMQP 1.0 is " + LATER, repeatable=True),
+    Option("domain", TEXT, "", "", ignored="links to other domains are " + LATER, repeatable=True),
+    Option(
+        "queue-patterns", TEXT, "", "names that AMQP 1.0 links may create as queues", repeatable=True
+    ),
+    Option(
+        "topic-patterns", TEXT, "", "names that AMQP 1.0 links may create as topics", repeatable=True
+    ),
 )
 
 LOGGING = _group(
