@@ -112,7 +112,12 @@ def compose(definition: Definition, value: Value) -> Composite:
     arguments: list[Value] = []
     for at, field in enumerate(fields):
         item = value[at] if at < len(value) else None
-        arguments.append(_field(definition, field, item))
+        if item is None:
+            if field.mandatory:
+                raise FramingError(f"{field.where} is mandatory")
+            arguments.append(() if field.multiple else field.default)
+        else:
+            arguments.append(_field(field, item))
     return _CLASSES[definition.name](*arguments)
 
 
@@ -120,33 +125,27 @@ def _type_name(value: Value) -> str:
     return TYPE_NAMES.get(type_code(value), "value")
 
 
-def _field(definition: Definition, field: Field, item: Value) -> Value:
-    """The field as the class has it."""
-    where = f"{definition.name}.{field.name}"
+def _field(field: Field, item: Value) -> Value:
+    """The field, which is there, as the class has it."""
     if field.multiple:
-        texts = _multiple(where, field, item)
-        if field.mandatory and item is None:
-            raise FramingError(f"{where} is mandatory")
-        return texts
-    if item is None:
-        if field.mandatory:
-            raise FramingError(f"{where} is mandatory")
-        return field.default
+        return _multiple(field, item)
     code = TYPE_CODES.get(field.type)
     if code is not None:
-        return _primitive(where, field, item, code)
+        return _primitive(field, item, code)
     if field.type in KEY_TYPES:
-        return check_map(where, field.type, item)
+        return check_map(field.where, field.type, item)
     if field.type in ARCHETYPES:
-        return _provided(where, field.type, item)
+        return _provided(field.where, field.type, item)
     if field.type == "message-id" and type_code(item) not in MESSAGE_ID_CODES:
-        raise FramingError(f"{where} is no ulong, uuid, binary or string but {_type_name(item)}")
+        raise FramingError(
+            f"{field.where} is no ulong, uuid, binary or string but {_type_name(item)}"
+        )
     return item
 
 
-def _primitive(where: str, field: Field, item: Value, code: int) -> Value:
+def _primitive(field: Field, item: Value, code: int) -> Value:
     if type_code(item) != code:
-        raise FramingError(f"{where} is no {field.type} but {_type_name(item)}")
+        raise FramingError(f"{field.where} is no {field.type} but {_type_name(item)}")
     if isinstance(item, bool):
         return item
     if isinstance(item, int):
@@ -154,16 +153,14 @@ def _primitive(where: str, field: Field, item: Value, code: int) -> Value:
     return str(item) if isinstance(item, str) else item
 
 
-def _multiple(where: str, field: Field, item: Value) -> tuple[Value, ...]:
+def _multiple(field: Field, item: Value) -> tuple[Value, ...]:
     """One value of the type, or an array of them; null and the empty array are none."""
     code = TYPE_CODES[field.type]
-    if item is None:
-        return ()
     if not isinstance(item, Array):
-        return (_primitive(where, field, item, code),)
+        return (_primitive(field, item, code),)
     if item.code != code or item.descriptor is not None:
         found = ("" if item.descriptor is None else "described ") + TYPE_NAMES[item.code]
-        raise FramingError(f"{where} is an array of {found}, no {field.type}")
+        raise FramingError(f"{field.where} is an array of {found}, no {field.type}")
     return tuple(str(entry) if isinstance(entry, str) else entry for entry in item)
 
 

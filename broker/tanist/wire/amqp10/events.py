@@ -77,7 +77,8 @@ class Disposed(Event):
     terminal (receiver settles second), the owner answers with ``session.settle_sent``.
 
     The range is clipped to ids that have been used in this session, but may cover millions of
-    which all are long settled: walk what is unsettled, not the range.
+    which all are long settled, and deliveries that were dropped unsent with a link that is over:
+    walk what is unsettled, not the range.
     """
 
     __slots__ = ("first", "last", "role", "session", "settled", "state")

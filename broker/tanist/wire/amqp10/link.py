@@ -30,8 +30,9 @@ class Link:
     """What senders and receivers have in common.
 
     ``name``: unique among the links of the same direction between two containers. ``role``: ours,
-    as in attach: False sends, True receives. ``handle``: ours. ``remote``: the peer's attach, None
-    until it came. ``snd_settle_mode`` (0 unsettled, 1 settled, 2 mixed) and ``rcv_settle_mode``
+    as in attach: False sends, True receives. ``handle``: ours. ``remote``: the peer's attach, as
+    long as we have to answer it. ``max_message_size``: octets that the peer takes, 0 for any.
+    ``snd_settle_mode`` (0 unsettled, 1 settled, 2 mixed) and ``rcv_settle_mode``
     (0 first, 1 second): as the attach that answered said. ``alive``: the owner may use it.
     ``context``: a free slot for the owner.
     """
@@ -45,6 +46,7 @@ class Link:
         "context",
         "flow_due",
         "handle",
+        "max_message_size",
         "name",
         "rcv_settle_mode",
         "remote",
@@ -65,6 +67,7 @@ class Link:
         self.context: object | None = None
         self.remote: Attach | None = None
         self.remote_handle = -1
+        self.max_message_size = 0
         self.snd_settle_mode = 2
         self.rcv_settle_mode = 0
         self.flow_due = False  # the session has it among the links to tell of
@@ -167,8 +170,9 @@ class Link:
     # -- for the session ----------------------------------------------------------------------
 
     def introduce(self, attach: Attach) -> None:
-        """Send our attach."""
+        """Send our attach. The peer's may be large, and has served its purpose."""
         self._introduced = True
+        self.remote = None
         if not self.role:
             attach.initial_delivery_count = 0
         self.session.send(attach)
@@ -188,11 +192,13 @@ class Link:
 
     def on_attach(self, attach: Attach) -> None:
         """The peer's attach: the first frame of this link, or the answer to ours."""
-        self.remote = attach
         self.remote_handle = attach.handle
+        self.max_message_size = attach.max_message_size or 0
         if self._introduced:
             self.snd_settle_mode = attach.snd_settle_mode
             self.rcv_settle_mode = attach.rcv_settle_mode
+        else:
+            self.remote = attach
 
     def on_flow(self, flow: Flow, events: list[Event]) -> None:
         """The peer told the state of this link."""

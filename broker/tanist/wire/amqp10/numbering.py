@@ -47,38 +47,37 @@ class Numbering:
                 del self._starts[0], self._shifts[0]
         return travels
 
-    def known(self, first: int, last: int) -> list[tuple[int, int]]:
-        """The ids that travelled, ``first`` to ``last``, as the owner knows them: ranges."""
-        first = max(first, self._starts[0])
+    def known(self, first: int, last: int) -> tuple[int, int] | None:
+        """The ids that travelled, ``first`` to ``last``, as the owner knows them.
+
+        Also a range, clipped to what has been sent; None if nothing is left. It covers the ids of
+        what was dropped in between, which the owner has forgotten with the link.
+        """
+        starts, shifts = self._starts, self._shifts
+        first = max(first, starts[0])
         last = min(last, self.travelled - 1)
         if first > last:
-            return []
-        if len(self._starts) == 1:
-            return [(first + self._shift, last + self._shift)]
-        ranges: list[tuple[int, int]] = []
-        index = bisect_right(self._starts, first) - 1
-        while first <= last:
-            index += 1
-            end = last
-            if index < len(self._starts):
-                end = min(last, self._starts[index] - 1)
-            shift = self._shifts[index - 1]
-            ranges.append((first + shift, end + shift))
-            first = end + 1
-        return ranges
+            return None
+        if len(starts) == 1:
+            return first + shifts[0], last + shifts[0]
+        return (
+            first + shifts[bisect_right(starts, first) - 1],
+            last + shifts[bisect_right(starts, last) - 1],
+        )
 
-    def travelling(self, first: int, last: int) -> list[tuple[int, int]]:
-        """The ids that the owner knows, ``first`` to ``last``, as they travelled: ranges.
+    def travelling(self, first: int, last: int) -> tuple[int, int] | None:
+        """The ids that the owner knows, ``first`` to ``last``, as they travelled.
 
-        Those of deliveries that never began are left out.
+        Also a range: what was dropped in between has no place there. None if none was sent.
         """
-        ranges: list[tuple[int, int]] = []
-        for index, start in enumerate(self._starts):
-            end = self.travelled
-            if index + 1 < len(self._starts):
-                end = self._starts[index + 1]
-            shift = self._shifts[index]
-            low, high = max(start, first - shift), min(end - 1, last - shift)
-            if low <= high:
-                ranges.append((low, high))
-        return ranges
+        low, high = self._place(first), self._place(last + 1) - 1
+        return (low, high) if low <= high else None
+
+    def _place(self, number: int) -> int:
+        """The id that travelled of the first delivery that is ``number`` or later."""
+        begins = [start + shift for start, shift in zip(self._starts, self._shifts, strict=True)]
+        index = bisect_right(begins, number) - 1
+        if index < 0:
+            return self._starts[0]
+        end = self._starts[index + 1] if index + 1 < len(begins) else self.travelled
+        return min(number - self._shifts[index], end)

@@ -156,7 +156,7 @@ class Outgoing:
 
     def drop(self, link: Sender) -> None:
         """A link is over: forget what waits of it."""
-        self.waiting = deque(item for item in self.waiting if item.link is not link)
+        self.waiting = deque([item for item in self.waiting if item.link is not link])
 
     def clear(self) -> None:
         """The session is over."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Partial:
     """An incoming delivery of which the last frame has not arrived."""
 
-    __slots__ = ("chunks", "id", "message_format", "settled", "size", "state", "tag")
+    __slots__ = ("id", "message_format", "payload", "settled", "state", "tag")
 
     def __init__(self, id: int, tag: bytes, message_format: int) -> None:
         self.id = id
@@ -40,8 +40,7 @@ class Partial:
         self.message_format = message_format
         self.settled = False
         self.state: DeliveryState | None = None
-        self.size = 0
-        self.chunks: list[bytes] = []
+        self.payload = bytearray()
 
 
 class Receiver(Link):
@@ -109,7 +108,7 @@ class Receiver(Link):
             0,
             0,
             handle=self.handle,
-            delivery_count=None if self.remote is None else self.delivery_count & WIRE_MASK,
+            delivery_count=None if self.remote_handle < 0 else self.delivery_count & WIRE_MASK,
             link_credit=self.credit,
             drain=self._drain,
             echo=echo,
@@ -194,16 +193,14 @@ class Receiver(Link):
         if transfer.state is not None:
             partial.state = transfer.state
         if not transfer.aborted:
-            size = partial.size + len(payload)
-            if self._size_max and size > self._size_max:
+            if self._size_max and len(partial.payload) + len(payload) > self._size_max:
                 self._fail_size(events)
                 return
             if not self.session.hold(len(payload)):
                 text = "the incomplete deliveries of this connection are too large"
                 self.fail(RESOURCE_LIMIT_EXCEEDED, text, events)
                 return
-            partial.size = size
-            partial.chunks.append(payload)
+            partial.payload += payload
             if transfer.more:
                 return
         self._drop_partial()
@@ -220,7 +217,7 @@ class Receiver(Link):
                 partial.tag,
                 partial.settled,
                 partial.state,
-                b"".join(partial.chunks),
+                bytes(partial.payload),
                 partial.message_format,
             )
         )
@@ -232,7 +229,7 @@ class Receiver(Link):
     def _drop_partial(self) -> None:
         partial, self._partial = self._partial, None
         if partial is not None:
-            self.session.hold(-partial.size)
+            self.session.hold(-len(partial.payload))
 
     def stop(self) -> None:
         """No credit any more; an incomplete delivery is dropped."""

@@ -54,6 +54,9 @@ SEQUENCE: Final = 0x76
 VALUE: Final = 0x77
 FOOTER: Final = 0x78
 
+SECTIONS: Final = 9
+"""Kinds of sections: the codes from ``HEADER`` to ``FOOTER``."""
+
 NO_BODY: Final = 0
 """``MessageParts.body_kind`` of a message without a body; else DATA, SEQUENCE or VALUE."""
 
@@ -64,6 +67,8 @@ CACHE_KEY_MAX: Final = 64
 """Longest header worth remembering; a usual one has below twenty octets."""
 
 _ABSENT: Final = (0, 0)
+_SMALL: Final = b"\x00\x53"
+"""How a section begins, as everybody writes it: described by a small ulong."""
 _FORMS: Final[dict[str, int]] = {
     "list": LIST_CODE,
     "map": MAP_CODE,
@@ -79,6 +84,9 @@ _CONTENTS: Final[dict[int, int]] = {
 
 _DESCRIPTORS: Final = frozenset((0x53, 0x80, 0xA3, 0xB3))
 """Constructors of a descriptor: ulong and symbol."""
+
+_SHORT: Final = frozenset((0xA0, 0xA1, 0xA3, 0xC0, 0xC1, 0xE0))
+"""Constructors with one octet of size: the usual ones."""
 
 DEFAULT_HEADER: Final = Header()
 """What a message without a header section has. Shared: never change it."""
@@ -132,22 +140,43 @@ def _section_at(data: bytes, pos: int) -> tuple[int, int]:
 
 def split_message(message: bytes) -> MessageParts:
     """Find the sections of ``message``. Raises: FramingError."""
-    parts = MessageParts(message)
-    pos, end, last = 0, len(message), 0
+    spans: list[Span] = [_ABSENT] * SECTIONS
+    pos, end, last, kind = 0, len(message), 0, NO_BODY
     while pos < end:
-        code, at = _section_at(message, pos)
+        code = message[pos + 2] if message[pos : pos + 2] == _SMALL and pos + 2 < end else 0
+        if code in _CONTENTS:
+            at = pos + 3
+        else:
+            code, at = _section_at(message, pos)
         content = _CONTENTS[code]
-        if at >= end or (content >= 0 and TYPES.get(message[at], -1) != content):
-            name = BY_CODE[code].name
-            raise FramingError(f"{name} at octet {pos}: its value is no {BY_CODE[code].form}")
-        stop = skip_value(message, at, end)
-        if code <= last and (code != last or code not in (DATA, SEQUENCE)):
-            raise FramingError(f"{BY_CODE[code].name} after {BY_CODE[last].name}")
-        if last in (DATA, SEQUENCE) and code in (SEQUENCE, VALUE) and code != last:
-            raise FramingError(f"{BY_CODE[code].name} after {BY_CODE[last].name}")
-        parts.place(code, pos, stop)
+        constructor = message[at] if at < end else 0
+        if content >= 0 and TYPES.get(constructor, -1) != content:
+            definition = BY_CODE[code]
+            raise FramingError(
+                f"{definition.name} at octet {pos}: its value is no {definition.form}"
+            )
+        if code <= last or last >= DATA:
+            _check_order(code, last)
+        stop = end + 1
+        if constructor in _SHORT and at + 1 < end:
+            stop = at + 2 + message[at + 1]
+        if stop > end:
+            stop = skip_value(message, at, end)
+        if DATA <= code <= VALUE:
+            spans[DATA - HEADER] = (spans[DATA - HEADER][0] if kind else pos, stop)
+            kind = code
+        else:
+            spans[code - HEADER] = (pos, stop)
         last, pos = code, stop
-    return parts
+    return MessageParts(message, spans, kind)
+
+
+def _check_order(code: int, last: int) -> None:
+    """Sections ascend; of the three kinds of bodies a message has one, of two kinds several."""
+    again = code == last and code in (DATA, SEQUENCE)
+    other = last in (DATA, SEQUENCE) and code in (SEQUENCE, VALUE)
+    if not again and (code <= last or other):
+        raise FramingError(f"{BY_CODE[code].name} after {BY_CODE[last].name}")
 
 
 class MessageParts:
@@ -169,34 +198,16 @@ class MessageParts:
         "properties",
     )
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes, spans: list[Span], body_kind: int) -> None:
         self.message = message
-        self.header: Span = _ABSENT
-        self.delivery_annotations: Span = _ABSENT
-        self.message_annotations: Span = _ABSENT
-        self.properties: Span = _ABSENT
-        self.application_properties: Span = _ABSENT
-        self.body: Span = _ABSENT
-        self.body_kind = NO_BODY
-        self.footer: Span = _ABSENT
-
-    def place(self, code: int, start: int, stop: int) -> None:
-        """Note where the section ``code`` is."""
-        if code in (DATA, SEQUENCE, VALUE):
-            self.body = (start if self.body_kind == NO_BODY else self.body[0], stop)
-            self.body_kind = code
-        elif code == PROPERTIES:
-            self.properties = (start, stop)
-        elif code == APPLICATION_PROPERTIES:
-            self.application_properties = (start, stop)
-        elif code == HEADER:
-            self.header = (start, stop)
-        elif code == MESSAGE_ANNOTATIONS:
-            self.message_annotations = (start, stop)
-        elif code == DELIVERY_ANNOTATIONS:
-            self.delivery_annotations = (start, stop)
-        else:
-            self.footer = (start, stop)
+        self.header = spans[0]
+        self.delivery_annotations = spans[1]
+        self.message_annotations = spans[2]
+        self.properties = spans[3]
+        self.application_properties = spans[4]
+        self.body = spans[5]
+        self.body_kind = body_kind
+        self.footer = spans[8]
 
     def octets(self, span: Span) -> bytes:
         """The octets of a section, descriptor included; empty if it is not there."""

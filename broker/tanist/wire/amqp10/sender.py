@@ -81,8 +81,8 @@ class Sender(Link):
     def may_flow(self) -> bool:
         """Whether a flow may tell the truth now.
 
-        After ``drained`` not as long as something waits: the peer takes what our count is ahead of
-        its own for credit that will not be used.
+        After ``drained`` not as long as something waits: the peer takes the flow that says so for
+        the end of what it gets.
         """
         return not (self._drained and self.waiting)
 

@@ -174,9 +174,10 @@ class Session:
     def settle_sent(self, first: int, last: int, state: DeliveryState | None = None) -> None:
         """Settle deliveries that we sent: the answer to a ``Disposed`` that is not settled."""
         if self.alive:
-            for low, high in self._outgoing.numbering.travelling(first, last):
-                self._settlement.add(False, True, state, low, high)
-            self.touch()
+            found = self._outgoing.numbering.travelling(first, last)
+            if found is not None:
+                self._settlement.add(False, True, state, found[0], found[1])
+                self.touch()
 
     def end(self, condition: str = "", text: str = "", info: Fields | None = None) -> None:
         """End the session and all its links; ``Ended`` follows when the peer confirms."""
@@ -454,17 +455,19 @@ class Session:
         if span >= HALF:
             self.fail(INVALID_FIELD, f"disposition from {first} down to {last}", events)
             return
-        settled, state = disposition.settled, disposition.state
         if role:
             numbering = self._outgoing.numbering
             start = unwrap(first, numbering.travelled)
-            ranges = numbering.known(start, start + span)
+            found = numbering.known(start, start + span)
+            if found is None:
+                return
+            low, high = found
         else:
             start = unwrap(first, max(self._next_delivery, 0))
             low, high = max(start, 0), min(start + span, self._next_delivery - 1)
-            ranges = [(low, high)] if low <= high else []
-        for low, high in ranges:
-            events.append(Disposed(self, role, low, high, settled, state))
+            if low > high:
+                return
+        events.append(Disposed(self, role, low, high, disposition.settled, disposition.state))
 
     def _on_flow(self, flow: Flow, events: list[Event]) -> None:
         outgoing = self._outgoing

@@ -107,12 +107,16 @@ group section
 
 
 class Field:
-    """One field of a described list. ``default`` is None where the specification gives none."""
+    """One field of a described list. ``default`` is None where the specification gives none.
 
-    __slots__ = ("default", "mandatory", "multiple", "name", "type")
+    ``where`` names it for people: "open.container_id".
+    """
+
+    __slots__ = ("default", "mandatory", "multiple", "name", "type", "where")
 
     def __init__(
         self,
+        owner: str,
         name: str,
         type_: str,
         mandatory: bool,
@@ -120,6 +124,7 @@ class Field:
         default: bool | int | str | None,
     ) -> None:
         self.name = name
+        self.where = f"{owner}.{name}"
         self.type = type_
         self.mandatory = mandatory
         self.multiple = multiple
@@ -148,7 +153,7 @@ class Definition:
         self.class_name = "".join(word.capitalize() for word in name.split("-"))
 
 
-def _parse_field(text: str) -> Field:
+def _parse_field(owner: str, text: str) -> Field:
     name, type_ = text.split()
     type_, _, default_text = type_.partition("=")
     default: bool | int | str | None = None
@@ -158,7 +163,9 @@ def _parse_field(text: str) -> Field:
         default = int(default_text)
     elif default_text:
         default = default_text
-    return Field(name.replace("-", "_"), type_.rstrip("*!"), "!" in type_, "*" in type_, default)
+    return Field(
+        owner, name.replace("-", "_"), type_.rstrip("*!"), "!" in type_, "*" in type_, default
+    )
 
 
 def _parse_entry(group: str, entry: str) -> Definition:
@@ -167,7 +174,7 @@ def _parse_entry(group: str, entry: str) -> Definition:
     items = [item.strip() for item in rest.split(",") if item.strip()]
     if len(items) == 1 and " " not in items[0]:
         return Definition(group, form, int(code, 16), name, [], items[0])
-    return Definition(group, form, int(code, 16), name, [_parse_field(i) for i in items], "")
+    return Definition(group, form, int(code, 16), name, [_parse_field(name, i) for i in items], "")
 
 
 def _entries(text: str) -> list[str]:

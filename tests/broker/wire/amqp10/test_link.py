@@ -28,6 +28,7 @@ def test_an_attach_is_answered_by_the_owner():
     raw = Raw(auto=False).begun()
     attach = Attach("name", 4, True, 1, 1, Source("q", durable=2), Target("me"))
     attach.properties = {"a": 1}
+    attach.max_message_size = 77
     attach.unsettled = {b"tag": None}
     attach.incomplete_unsettled = True
     (event,) = raw.say(attach)
@@ -54,6 +55,8 @@ def test_an_attach_is_answered_by_the_owner():
     assert ours.source.address == "queue"
     assert ours.offered_capabilities == ("queue",)
     assert ours.properties == {"b": 2}
+    assert event.link.max_message_size == 77
+    assert event.link.remote is None, "it may be large"
     with pytest.raises(LocalProtocolError):
         event.link.attach_ok(Source(), Target())
     with pytest.raises(LocalProtocolError):

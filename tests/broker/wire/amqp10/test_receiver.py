@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from tanist.wire.amqp10.composites import Source, Target, TransactionalState
@@ -273,3 +275,20 @@ def test_what_crosses_our_detach_is_swallowed_and_keeps_the_order():
     receiver.detach()
     receiver.flow(3)
     assert not [item for item in sent(raw.server) if isinstance(item, Flow)]
+
+
+def test_a_delivery_in_tiny_frames_costs_what_it_holds():
+    raw = Raw(ConnectionSettings(incoming_window=100_000)).begun()
+    raw.sender()
+    feed(raw, (first(0, more=True), b"x"))
+    frames = frame(Transfer(0, more=True), 0, b"x") * 20_000
+    frames += frame(Transfer(0, more=True)) * 20_000
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    raw.feed(frames)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 40_000
+    (delivery,) = feed(raw, (Transfer(0), b"."))
+    assert isinstance(delivery, Delivery)
+    assert delivery.payload == b"x" * 20_001 + b"."

@@ -215,7 +215,7 @@ FOOT = section(0x78, {})
         (BYTES + b"\x00", "no section of a message at octet 6: 00"),
         (BYTES + b"abc", "no section of a message at octet 6: 616263"),
         (b"\x00\x53\x75", "data at octet 0: its value is no binary"),
-        (b"\x00\x53\x77", "amqp-value at octet 0"),
+        (b"\x00\x53\x77", "a value belongs at octet 3"),
         (b"\x00\x53\x77\x00", "a value belongs at octet 4"),
         (b"\x00\x53\x77\x57", "unknown constructor 0x57"),
         (b"\x00\x53\x75\xa0\x05abc", "value of 10 octets in a message of 8"),

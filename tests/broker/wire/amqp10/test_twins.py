@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -192,6 +195,39 @@ def test_flows_are_written_alike(numbers: Drawn, link: Drawn) -> None:
     expected = encode_composite(Flow(*numbers, *link))
     assert twins.encode_flow(*numbers, *link) == expected
     assert agree("flow", expected)
+
+
+CODES = (b"\x40", b"\x41", b"\x42")
+
+
+def bodies(head: bytes, fields: int) -> Iterator[bytes]:
+    """``head`` with all combinations of null, true and false behind it, some too many."""
+    for count in range(fields + 1):
+        for codes in itertools.product(CODES, repeat=count):
+            yield head + b"".join(codes)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "there", "fields", "expected"),
+    [
+        ("transfer", "435205a0017843" + "42", 5, 7, 64),
+        ("disposition", "415205" + "43", 3, 4, 16),
+        ("disposition", "41520543" + "42" + "00532445", 5, 2, 4),
+        ("flow", "43" * 8, 8, 4, 22),
+    ],
+)
+def test_all_combinations_of_flags_are_read_alike(
+    name: str, head: str, there: int, fields: int, expected: int
+) -> None:
+    short_ones = 0
+    for body in bodies(bytes.fromhex(head), fields):
+        count = there + len(body) - len(head) // 2
+        octets = b"\x00\x53%c\xc0%c%c%b" % (DEFINITIONS[name].code, len(body) + 1, count, body)
+        short = READERS[name](octets, 0)
+        if short is not None:
+            short_ones += 1
+            assert (exact(short[0]), short[1]) == general_or_refusal(octets), octets.hex()
+    assert short_ones == expected
 
 
 def test_there_is_one_accepted() -> None:
