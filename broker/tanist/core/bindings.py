@@ -68,6 +68,10 @@ class Bindings(Delivery):
         self._new_uuid = new_uuid
         self._failover_message = failover_message
 
+    def new_uuid(self) -> UUID:
+        """A new id from the source that was given; never the same again."""
+        return self._new_uuid()
+
     def find_queue(self, name: str) -> Queue:
         """The queue ``name``. Raises: BrokerError (ILLEGAL_ARGUMENT: empty name; NOT_FOUND)."""
         if not name:
