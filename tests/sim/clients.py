@@ -1,37 +1,18 @@
-"""Simulated 0-10 clients that do what the genuine ones do at failover.
+"""Simulated clients that do what the genuine ones do at failover.
 
 ``SimClient`` keeps a list of addresses and dials them in turn until one lets it in (a backup drops
 the connection without a word), with a pause after each pass that doubles up to a limit. It keeps
-heartbeats or none, re-attaches its session under the old name, and speaks through the real
-connection and session machines in their client role. What it does with the session is up to
-subclasses; all of them must be ready to lose it at any moment.
+heartbeats or none, and speaks through the real connection machines in their client role:
+``clients010`` and ``clients10`` say how. What it does with its session is up to the classes on top
+(producers, consumers, ...); all of them must be ready to lose it at any moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
-from tanist.management.schema import HA_BROKER
-from tanist.wire.amqp010.codec import decode_map, encode_header, encode_map, make
-from tanist.wire.amqp010.connection import Connection, ConnectionSettings
-from tanist.wire.amqp010.events import (
-    Attached,
-    Closed,
-    Command,
-    Completed,
-    Detached,
-    Event,
-    Exception_,
-    Failed,
-    Opened,
-    Result,
-    Transfer,
-)
-from tanist.wire.amqp010.session import Session
-from tanist.wire.amqp010.transfer import encode_transfer
-from tanist.wire.amqp010.values import Struct, Value, uint32
 from tests.sim.history import Event as HistoryEvent
 from tests.sim.history import Refused
 from tests.sim.network import CLIENT, Dial, Network, Pipe
@@ -48,11 +29,8 @@ TICK_PAUSE_S = 0.001
 RETRY_MAX_S = 0.5
 """The pause after a pass over all addresses doubles up to this."""
 
-ID_MASK = 0xFFFFFFFF
-"""Wire ids of commands are serial numbers of 32 bits."""
-
-SESSION_BUSY = 1
-"""session.detach-code: an older connection of ours still holds the name."""
+AGAIN_S = 0.2
+"""The pause before a session or a link that was refused is tried again."""
 
 
 @dataclass
@@ -80,12 +58,39 @@ class Site:
         self.events.append(event)
 
 
-class SimClient:
-    """Connects, reconnects, keeps heartbeats; subclasses do something with the session."""
+class Machine(Protocol):
+    """What a connection of either protocol is to its client."""
 
-    properties: ClassVar[Mapping[str, Value]] = {}
-    tolerates: ClassVar[frozenset[int]] = frozenset()
-    """Error codes that end a session and are no surprise: it tries again."""
+    opened: bool
+    deadline: float
+
+    def receive_data(self, data: bytes, now: float) -> Sequence[object]:
+        """Events."""
+        ...
+
+    def tick(self, now: float) -> Sequence[object]:
+        """Events."""
+        ...
+
+    def data_to_send(self) -> bytes:
+        """What waits to be written."""
+        ...
+
+    def close(self) -> None:
+        """Begin to close in order."""
+        ...
+
+
+class SimClient:
+    """Connects, reconnects, keeps heartbeats; subclasses do something with the session.
+
+    ``session``: the one in use, None while there is none. ``connections``: how many there were.
+    """
+
+    protocol: ClassVar[str] = ""
+    """"0-10" or "1.0"; counters are kept for each."""
+    tolerates: ClassVar[frozenset[int | str]] = frozenset()
+    """Errors that end a session or a link and are no surprise: it tries again."""
 
     def __init__(
         self, site: Site, name: str, plan: ClientPlan, nodes: list[SimNode] | None = None
@@ -96,7 +101,7 @@ class SimClient:
         self.plan = plan
         self.running = True
         self.connections = 0
-        self.session: Session | None = None
+        self.session: object | None = None
         self.dice = site.world.dice(f"client {name}")
         self._nodes = nodes or site.nodes
         self._address_at = self.dice.randrange(len(self._nodes))
@@ -104,20 +109,35 @@ class SimClient:
         self._pause_s = plan.retry_s
         self._dialling: Dial | None = None
         self._pipe: Pipe | None = None
-        self._connection: Connection | None = None
+        self._connection: Machine | None = None
         self._armed_at = float("inf")
         if plan.startle:
             site.startled.append(self._startle)
         self._dial()
 
-    # -- for subclasses ---------------------------------------------------------------------
+    # -- for the protocols ------------------------------------------------------------------
 
-    def on_session(self, session: Session) -> None:
-        """A session is there: a new one after every reconnect."""
+    def connect(self) -> Machine:
+        """A new connection in its client role."""
         raise NotImplementedError
 
-    def on_event(self, event: Event) -> None:
-        """A transfer, a completion or a result on the session."""
+    def take(self, events: Sequence[object]) -> None:
+        """Handle events of the connection; it may be lost on the way."""
+        raise NotImplementedError
+
+    def let_in(self) -> None:
+        """A broker serves us: the next search begins anew."""
+        self._tries = 0
+        self._pause_s = self.plan.retry_s
+        self.world.note(f"{self.name} attached")
+
+    def session_lost(self) -> None:
+        """The session is over, whatever the connection."""
+        if self.session is not None:
+            self.session = None
+            self.on_lost()
+
+    # -- for subclasses ---------------------------------------------------------------------
 
     def on_lost(self) -> None:
         """The session is gone; ``self.session`` is None."""
@@ -125,8 +145,8 @@ class SimClient:
     def on_startled(self) -> None:
         """Something is about to break, and ``self.session`` is there."""
 
-    def on_refused(self, code: int, text: str) -> None:
-        """The broker ended the session because of what we asked."""
+    def on_refused(self, code: int | str, text: str) -> None:
+        """The broker ended the session, or a link, because of what we asked."""
         if code not in self.tolerates:
             self.site.record(Refused(self.world.now, self.name, code, text))
         self.world.note(f"{self.name} refused: {code} {text}")
@@ -141,6 +161,10 @@ class SimClient:
                 self.flush()
 
         self.world.after(delay_s, act)
+
+    def count(self, what: str) -> None:
+        """One more of ``what``, for the summary."""
+        self.world.counts[f"{self.protocol} {what}"] += 1
 
     def _startle(self) -> None:
         if self.session is not None and self.running:
@@ -195,14 +219,7 @@ class SimClient:
             self._lost(reason)
             return
         self._pipe = pipe
-        self._connection = Connection(
-            ConnectionSettings(
-                role="client",
-                heartbeat_s=self.plan.heartbeat_s,
-                client_properties=self.properties,
-            ),
-            self.world.now,
-        )
+        self._connection = self.connect()
         self.flush()
 
         def time_out() -> None:
@@ -225,7 +242,7 @@ class SimClient:
             if self._armed_at > self.world.now:
                 return  # it was armed anew meanwhile
             self._armed_at = float("inf")
-            self._take(self._connection.tick(self.world.now))
+            self.take(self._connection.tick(self.world.now))
             self.flush()
             self._arm()
 
@@ -234,7 +251,7 @@ class SimClient:
     def pipe_data(self, pipe: Pipe, data: bytes) -> None:
         """Bytes from the broker."""
         if pipe is self._pipe and self._connection is not None:
-            self._take(self._connection.receive_data(data, self.world.now))
+            self.take(self._connection.receive_data(data, self.world.now))
             self.flush()
             self._arm()
 
@@ -253,8 +270,7 @@ class SimClient:
         self._armed_at = float("inf")
         if self.session is not None:
             self.world.note(f"{self.name} lost its connection: {reason}")
-            self.session = None
-            self.on_lost()
+            self.session_lost()
         if dial is not None:
             self.site.network.give_up(dial)
         if pipe is not None:
@@ -272,127 +288,3 @@ class SimClient:
             data = self._connection.data_to_send()
             if data:
                 self.site.network.send(self._pipe, CLIENT, data)
-
-    def _take(self, events: list[Event]) -> None:
-        for event in events:
-            if self._connection is None:
-                return
-            if isinstance(event, (Transfer, Completed, Result)):
-                if event.session is self.session:
-                    self.on_event(event)
-            elif isinstance(event, Command):
-                event.session.complete(event.id, event.id)
-            elif isinstance(event, Opened):
-                self.connections += 1
-                self._connection.attach(self.name, force=self.plan.force)
-            elif isinstance(event, Attached):
-                self._attached(event.session)
-            elif isinstance(event, Exception_):
-                struct = event.struct
-                self.on_refused(struct.number("error_code"), struct.text("description"))
-            elif isinstance(event, Detached):
-                self._detached(event.code)
-            elif isinstance(event, (Closed, Failed)):
-                self._lost(f"{type(event).__name__} {event.text}")
-
-    def _attached(self, session: Session) -> None:
-        self._tries = 0
-        self._pause_s = self.plan.retry_s
-        self.world.note(f"{self.name} attached")
-        self.session = session
-        self.on_session(session)
-
-    def _detached(self, code: int) -> None:
-        """The session ended: attach another one, when an old one of ours is out of the way."""
-        if self.session is not None:
-            self.session = None
-            self.on_lost()
-        if code == SESSION_BUSY:
-            self.world.counts["session busy"] += 1
-        pipe = self._pipe
-
-        def again() -> None:
-            connection = self._connection
-            idle = self._pipe is pipe and self.session is None and self.running
-            if connection is not None and idle:
-                connection.attach(self.name, force=self.plan.force)
-                self.flush()
-
-        self.world.after(0.2, again)
-
-
-class Promoter(SimClient):
-    """Calls ``promote`` on one broker, as qpid-ha does, and reports what it answered, once.
-
-    It connects once; "" is reported when it does not come to an answer.
-    """
-
-    properties: ClassVar[Mapping[str, Value]] = {"qpid.ha-admin": uint32(1)}
-
-    def __init__(
-        self, site: Site, name: str, host: str, node: SimNode, answered: Callable[[str], None]
-    ) -> None:
-        self._tell = answered
-        super().__init__(site, name, ClientPlan(host=host, heartbeat_s=0), [node])
-
-    def on_session(self, session: Session) -> None:
-        """Make a reply queue and send the request."""
-        queue = f"{self.name}-{self.connections}"
-        session.send(make("queue.declare", queue=queue, exclusive=True, auto_delete=True))
-        session.send(make("exchange.bind", queue=queue, exchange="amq.direct", binding_key=queue))
-        session.send(make("message.subscribe", queue=queue, destination="r", accept_mode=1))
-        for unit in (0, 1):
-            session.send(make("message.flow", destination="r", unit=unit, value=0xFFFFFFFF))
-        content = encode_map(
-            {
-                "_object_id": {"_object_name": HA_BROKER.object_name("ha-broker")},
-                "_method_name": "promote",
-                "_arguments": {},
-            }
-        )
-        header = encode_header(
-            [
-                make("message.delivery-properties", routing_key="broker"),
-                make(
-                    "message.message-properties",
-                    content_length=len(content),
-                    app_id=b"qmf2",
-                    correlation_id=b"1",
-                    reply_to=make("message.reply-to", exchange="amq.direct", routing_key=queue),
-                    application_headers={"qmf.opcode": "_method_request"},
-                ),
-            ]
-        )
-        session.send_transfer(encode_transfer("qmf.default.direct", 1, 0), header, content)
-
-    def on_event(self, event: Event) -> None:
-        """The answer."""
-        if isinstance(event, Transfer) and self.running:
-            values = decode_map(event.body).get("_values")
-            text = values.get("error_text") if isinstance(values, dict) else "ok"
-            self.leave()
-            self._tell(str(text))
-
-    def _lost(self, reason: str) -> None:
-        unanswered, self.running = self.running, False
-        super()._lost(reason)
-        if unanswered:
-            self._tell("")
-
-    def give_up(self) -> None:
-        """Wait no longer: the answer, if it comes, is not told."""
-        self.running = False
-        self._lost("gave up")
-
-
-def covers(event: Completed, command_id: int) -> bool:
-    """Whether the command with this wire id is among what was completed."""
-    return any(
-        (command_id - first) & ID_MASK <= (last - first) & ID_MASK for first, last in event.ranges
-    )
-
-
-def answer_of(event: Result) -> Struct:
-    """The struct of a query's answer. Every query of ours has one."""
-    assert event.value is not None
-    return event.value

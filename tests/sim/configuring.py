@@ -16,7 +16,8 @@ from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.events import Completed, Event, Result
 from tanist.wire.amqp010.session import Session
 from tanist.wire.amqp010.values import Struct, Value
-from tests.sim.clients import SimClient, Site, answer_of, covers
+from tests.sim.clients import Site
+from tests.sim.clients010 import Client010, answer_of, covers
 from tests.sim.history import Granted, Looked, Purge, Wished
 from tests.sim.plan import ClientPlan
 
@@ -134,7 +135,7 @@ def purge(queue: str) -> Step:
     return Step(make("queue.purge", queue=queue), {}, purges=queue)
 
 
-class Configurator(SimClient):
+class Configurator(Client010):
     """Carries out ``script``; calls ``then`` once when all of it is confirmed.
 
     It stays connected to look again after each failover, until ``finish``, which makes it look once
@@ -189,7 +190,7 @@ class Configurator(SimClient):
         self._waiting = -1
         self._looks = {}
 
-    def on_refused(self, code: int, text: str) -> None:
+    def on_refused(self, code: int | str, text: str) -> None:
         """A step that was sent before may have been carried out then."""
         step = self.script[self.at] if not self.done else None
         if code == NOT_FOUND and step is not None and step.forgives and self._tried:
@@ -203,7 +204,7 @@ class Configurator(SimClient):
             thing, since = self._looks.pop(event.command_id)
             state = _seen(thing, answer_of(event))
             self.site.record(Looked(self.world.now, since, self.name, thing, state))
-            self.world.counts["looks"] += 1
+            self.count("looks")
             if not self._looks:
                 self._go_on()
         elif isinstance(event, Completed) and self._waiting >= 0 and covers(event, self._waiting):
@@ -240,7 +241,7 @@ class Configurator(SimClient):
             self.site.record(Granted(now, self.name, thing, state))
         if step.purges:
             self.site.record(Purge(now, self._began, step.purges))
-        self.world.counts[f"{step.command.name} confirmed"] += 1
+        self.count(f"{step.command.name} confirmed")
         self._tried = False
         self.at += 1
 

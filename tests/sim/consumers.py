@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.events import Completed, Event, Transfer
 from tanist.wire.amqp010.session import Session
 from tanist.wire.amqp010.transfer import scan_header
 from tanist.wire.amqp010.values import Struct
-from tests.sim.clients import SimClient, Site, covers
+from tests.sim.clients import SimClient, Site
+from tests.sim.clients010 import Client010, covers
 from tests.sim.history import Received, Rejected, Released, Severed, Subscribed
 from tests.sim.plan import ClientPlan
 from tests.sim.watch import Violation
@@ -20,19 +19,19 @@ NOT_FOUND = 404
 RESOURCE_DELETED = 408
 
 
-def body_of(event: Transfer) -> tuple[str, int]:
+def name_of(body: bytes) -> tuple[str, int]:
     """Producer and number of a simulated message. Raises: Violation if it is none."""
-    parts = event.body.split(b":", 2)
+    parts = body.split(b":", 2)
     if len(parts) != 3 or not parts[1].isdigit():
-        raise Violation("unexpected", f"a message that nobody sent: {event.body[:60]!r}")
+        raise Violation("unexpected", f"a message that nobody sent: {body[:60]!r}")
     return parts[0].decode(), int(parts[1])
 
 
 class Consumer(SimClient):
     """Receives from ``queue``; thinks a little before it accepts.
 
-    ``prepare``: commands sent first in every session. ``reject_every``: every so-many-th message of
-    a producer is rejected. ``browse``: it looks and takes nothing.
+    ``reject_every``: every so-many-th message of a producer is rejected. ``browse``: it looks and
+    takes nothing. Protocols differ in how they subscribe and in the three verdicts.
     """
 
     def __init__(
@@ -42,19 +41,14 @@ class Consumer(SimClient):
         plan: ClientPlan,
         queue: str,
         *,
-        prepare: tuple[Struct, ...] = (),
         reject_every: int = 0,
         browse: bool = False,
     ) -> None:
         self.queue = queue
         self.received = 0
-        self._prepare = prepare
         self._reject_every = reject_every
         self._browse = browse
-        self._credit = 0
         self._returns = True
-        self._subscribing = -1
-        """Wire id of the sync behind the subscription."""
         super().__init__(site, name, plan)
         if plan.leave_s:
             self.world.after(plan.leave_s, self._away)
@@ -62,70 +56,53 @@ class Consumer(SimClient):
     @property
     def subscribed(self) -> bool:
         """Its subscription is confirmed, and there."""
-        return self.session is not None and self._subscribing < 0
+        raise NotImplementedError
+
+    @property
+    def settles(self) -> bool:
+        """It has to say what becomes of what it gets."""
+        return self.plan.accept and not self._browse
 
     def finish(self) -> None:
         """Leave for good."""
         self._returns = False
         self.leave()
 
+    def go_away(self) -> None:
+        """Leave for a while."""
+        self.leave()
+
+    def go_back(self) -> None:
+        """Be there again."""
+        self.come_back()
+
     def _away(self) -> None:
         """Go away in order, and come back a little later."""
         if self._returns:
-            self.world.counts["consumer left"] += 1
-            self.leave()
+            self.count("consumer left")
+            self.go_away()
             self.world.after(self.plan.leave_s / 4, self._back)
 
     def _back(self) -> None:
         if self._returns:
-            self.come_back()
+            self.go_back()
             self.world.after(self.plan.leave_s, self._away)
-
-    def on_session(self, session: Session) -> None:
-        """Subscribe with credit for ``plan.window`` messages."""
-        plan = self.plan
-        for command in self._prepare:
-            session.send(command)
-        subscribe = make(
-            "message.subscribe",
-            queue=self.queue,
-            destination="d",
-            accept_mode=0 if plan.accept and not self._browse else 1,
-            acquire_mode=1 if self._browse else 0,
-        )
-        session.send(subscribe)
-        mode = 1 if plan.windowed else 0
-        session.send(make("message.set-flow-mode", destination="d", flow_mode=mode))
-        session.send(make("message.flow", destination="d", unit=1, value=UNLIMITED))
-        self._grant(session)
-        self._subscribing = session.send(make("execution.sync"), sync=True)
-
-    def _grant(self, session: Session) -> None:
-        self._credit = self.plan.window
-        session.send(make("message.flow", destination="d", unit=0, value=self.plan.window))
 
     def on_lost(self) -> None:
         """What was not accepted will come again; what needs no accept is lost with the link."""
-        self._subscribing = -1
-        settles = not self.plan.accept and not self._browse
-        if self.running or settles:
-            credit = self.plan.window if settles else 0
+        at_most_once = not self.plan.accept and not self._browse
+        if self.running or at_most_once:
+            credit = self.plan.window if at_most_once else 0
             self.site.record(Severed(self.world.now, self.name, self.queue, credit))
 
-    def on_event(self, event: Event) -> None:
-        """A message, or the confirmation of the subscription."""
-        if isinstance(event, Completed):
-            if self._subscribing >= 0 and covers(event, self._subscribing):
-                self._subscribing = -1
-                self.site.record(Subscribed(self.world.now, self.name, self.queue))
-        elif isinstance(event, Transfer):
-            self._received(event)
+    def record_subscribed(self) -> None:
+        """The subscription is there."""
+        self.site.record(Subscribed(self.world.now, self.name, self.queue))
 
-    def _received(self, event: Transfer) -> None:
-        producer, number = body_of(event)
-        redelivered = scan_header(event.header).redelivered
+    def received_one(self, delivery: int, producer: str, number: int, redelivered: bool) -> None:
+        """A message came; ``delivery`` names it within the session."""
         self.received += 1
-        self.world.counts["browsed" if self._browse else "received"] += 1
+        self.count("browsed" if self._browse else "received")
         self.site.record(
             Received(
                 self.world.now,
@@ -138,39 +115,139 @@ class Consumer(SimClient):
                 self._browse,
             )
         )
-        command_id = event.id
         if self.plan.pause_s:
-            self.later(self.plan.pause_s, lambda: self._settle(command_id, producer, number))
+            self.later(self.plan.pause_s, lambda: self._settle(delivery, producer, number))
         else:
-            self._settle(command_id, producer, number)
+            self._settle(delivery, producer, number)
 
-    def _settle(self, command_id: int, producer: str, number: int) -> None:
-        session, plan = self.session, self.plan
-        if session is None:
+    def _settle(self, delivery: int, producer: str, number: int) -> None:
+        plan = self.plan
+        if self.session is None:
             return
-        session.complete(command_id, command_id)
-        self._credit -= 1
-        if not plan.windowed and self._credit <= 0:
-            self._grant(session)
-        if self._browse or not plan.accept:
+        self.processed(delivery)
+        if not self.settles:
             return
-        ids = [(command_id, command_id)]
         now = self.world.now
         if self._reject_every and number % self._reject_every == 0:
             self.site.record(Rejected(now, self.queue, producer, number))
-            self.world.counts["rejected"] += 1
-            session.send(make("message.reject", transfers=ids, code=0, text=""))
+            self.count("rejected")
+            self.reject(delivery)
         elif plan.release_every and self.received % plan.release_every == 0:
             marked = self.received % (2 * plan.release_every) == 0
             if not marked:
                 self.site.record(Released(now, self.queue, producer, number))
-            self.world.counts["released"] += 1
-            session.send(make("message.release", transfers=ids, set_redelivered=marked))
+            self.count("released")
+            self.release(delivery, marked)
         else:
-            session.send_accept(ids)
+            self.accept(delivery)
+
+    def processed(self, delivery: int) -> None:
+        """It was looked at: what comes next may come."""
+        raise NotImplementedError
+
+    def accept(self, delivery: int) -> None:
+        """It is taken for good."""
+        raise NotImplementedError
+
+    def reject(self, delivery: int) -> None:
+        """It is no good."""
+        raise NotImplementedError
+
+    def release(self, delivery: int, marked: bool) -> None:
+        """It is given back; ``marked``: the next one must be told that it was delivered."""
+        raise NotImplementedError
 
 
-class PatientConsumer(Consumer):
+class Consumer010(Consumer, Client010):
+    """Speaks 0-10. ``prepare``: commands sent first in every session."""
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        plan: ClientPlan,
+        queue: str,
+        *,
+        prepare: tuple[Struct, ...] = (),
+        reject_every: int = 0,
+        browse: bool = False,
+    ) -> None:
+        self._prepare = prepare
+        self._credit = 0
+        self._subscribing = -1
+        """Wire id of the sync behind the subscription."""
+        super().__init__(site, name, plan, queue, reject_every=reject_every, browse=browse)
+
+    @property
+    def subscribed(self) -> bool:
+        """See ``Consumer``."""
+        return self.session is not None and self._subscribing < 0
+
+    def on_session(self, session: Session) -> None:
+        """Subscribe with credit for ``plan.window`` messages."""
+        for command in self._prepare:
+            session.send(command)
+        subscribe = make(
+            "message.subscribe",
+            queue=self.queue,
+            destination="d",
+            accept_mode=0 if self.settles else 1,
+            acquire_mode=1 if self._browse else 0,
+        )
+        session.send(subscribe)
+        mode = 1 if self.plan.windowed else 0
+        session.send(make("message.set-flow-mode", destination="d", flow_mode=mode))
+        session.send(make("message.flow", destination="d", unit=1, value=UNLIMITED))
+        self._grant(session)
+        self._subscribing = session.send(make("execution.sync"), sync=True)
+
+    def _grant(self, session: Session) -> None:
+        self._credit = self.plan.window
+        session.send(make("message.flow", destination="d", unit=0, value=self.plan.window))
+
+    def on_lost(self) -> None:
+        """See ``Consumer``."""
+        self._subscribing = -1
+        super().on_lost()
+
+    def on_event(self, event: Event) -> None:
+        """A message, or the confirmation of the subscription."""
+        if isinstance(event, Completed):
+            if self._subscribing >= 0 and covers(event, self._subscribing):
+                self._subscribing = -1
+                self.record_subscribed()
+        elif isinstance(event, Transfer):
+            redelivered = scan_header(event.header).redelivered
+            self.received_one(event.id, *name_of(event.body), redelivered)
+
+    def _there(self) -> Session:
+        assert self.session is not None
+        return self.session
+
+    def processed(self, delivery: int) -> None:
+        """See ``Consumer``."""
+        session = self._there()
+        session.complete(delivery, delivery)
+        self._credit -= 1
+        if not self.plan.windowed and self._credit <= 0:
+            self._grant(session)
+
+    def accept(self, delivery: int) -> None:
+        """See ``Consumer``."""
+        self._there().send_accept([(delivery, delivery)])
+
+    def reject(self, delivery: int) -> None:
+        """See ``Consumer``."""
+        ids = [(delivery, delivery)]
+        self._there().send(make("message.reject", transfers=ids, code=0, text=""))
+
+    def release(self, delivery: int, marked: bool) -> None:
+        """See ``Consumer``."""
+        ids = [(delivery, delivery)]
+        self._there().send(make("message.release", transfers=ids, set_redelivered=marked))
+
+
+class PatientConsumer010(Consumer010):
     """One whose queue may be away, or somebody else's, for a while: it tries again."""
 
-    tolerates: ClassVar[frozenset[int]] = frozenset({NOT_FOUND, RESOURCE_LOCKED, RESOURCE_DELETED})
+    tolerates = frozenset({NOT_FOUND, RESOURCE_LOCKED, RESOURCE_DELETED})

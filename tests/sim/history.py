@@ -18,7 +18,10 @@ Message = tuple[str, int]
 
 
 class Sent(NamedTuple):
-    """A producer sent a message, ``again`` if not for the first time. ``ttl_s`` 0: for ever."""
+    """A producer sent a message, ``again`` if not for the first time. ``ttl_s`` 0: for ever.
+
+    ``marked``: what is sent again says so; else brokers cannot know.
+    """
 
     at: float
     producer: str
@@ -27,6 +30,7 @@ class Sent(NamedTuple):
     again: bool = False
     ttl_s: float = 0.0
     transaction: str = ""
+    marked: bool = True
 
 
 class Confirmed(NamedTuple):
@@ -144,7 +148,7 @@ class Refused(NamedTuple):
 
     at: float
     client: str
-    code: int
+    code: int | str
     text: str
 
 

@@ -22,7 +22,8 @@ from tanist.node.config import NodeConfig
 from tanist.node.node import Node
 from tests.sim import probe
 from tests.sim.checks import judge
-from tests.sim.clients import Promoter, Site
+from tests.sim.clients import Site
+from tests.sim.clients010 import Promoter
 from tests.sim.faults import Faults
 from tests.sim.history import Dropped, History
 from tests.sim.network import Network

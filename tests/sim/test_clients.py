@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.clients import Promoter
+from tests.sim.clients010 import Promoter
 from tests.sim.configuring import Configurator, declare_queue
-from tests.sim.consumers import Consumer, PatientConsumer
+from tests.sim.consumers import Consumer010, PatientConsumer010
 from tests.sim.history import Confirmed, Event, Looked, Received, Refused, Released, Sent
 from tests.sim.plan import ClientPlan, Plan
-from tests.sim.producers import Producer, Route
+from tests.sim.producers import Producer010, Route
 from tests.sim.scripts import draw_script
 from tests.sim.simulation import Simulation
 from tests.sim.watch import Violation
@@ -42,11 +42,11 @@ class Scene:
     def events(self, kind: type) -> list[Event]:
         return [event for event in self.site.events if isinstance(event, kind)]
 
-    def producer(self, **plan: object) -> Producer:
-        return Producer(self.site, "p", ClientPlan(**plan), lambda _: ROUTE)  # type: ignore[arg-type]
+    def producer(self, **plan: object) -> Producer010:
+        return Producer010(self.site, "p", ClientPlan(**plan), lambda _: ROUTE)  # type: ignore[arg-type]
 
-    def consumer(self, **plan: object) -> Consumer:
-        return Consumer(self.site, "c", ClientPlan(**plan), "q")  # type: ignore[arg-type]
+    def consumer(self, **plan: object) -> Consumer010:
+        return Consumer010(self.site, "c", ClientPlan(**plan), "q")  # type: ignore[arg-type]
 
 
 def test_a_producer_sends_all_within_its_window_and_leaves() -> None:
@@ -117,10 +117,10 @@ def test_a_restless_consumer_comes_back_until_it_is_told_to_finish() -> None:
 
 def test_an_unreckoned_error_is_written_down_and_a_reckoned_one_is_not() -> None:
     scene = Scene()
-    PatientConsumer(scene.site, "patient", ClientPlan(), "missing")
+    PatientConsumer010(scene.site, "patient", ClientPlan(), "missing")
     scene.run(1.0)
     assert scene.events(Refused) == []
-    Consumer(scene.site, "impatient", ClientPlan(), "missing")
+    Consumer010(scene.site, "impatient", ClientPlan(), "missing")
     scene.run(1.0)
     refused = scene.events(Refused)
     assert refused
@@ -136,7 +136,7 @@ def test_a_body_that_nobody_sent_is_a_violation() -> None:
     consumed = queue.dequeues
     scene.run(1.0)
     assert queue.dequeues == consumed + 1
-    broken = Producer(scene.site, "a:b", ClientPlan(count=1, window=1), lambda _: ROUTE)
+    broken = Producer010(scene.site, "a:b", ClientPlan(count=1, window=1), lambda _: ROUTE)
     with pytest.raises(Violation, match="a message that nobody sent"):
         scene.run(1.0)
     assert not broken.done

@@ -16,15 +16,15 @@ from tests.sim import probe
 from tests.sim.actors import Deleter, Purger
 from tests.sim.clients import Site
 from tests.sim.configuring import Configurator, Step, bind, declare_exchange, declare_queue
-from tests.sim.consumers import Consumer, PatientConsumer
+from tests.sim.consumers import Consumer, Consumer010, PatientConsumer010
 from tests.sim.history import WHOLE, Promise
 from tests.sim.kinds import KINDS
 from tests.sim.nodes import SimNode
 from tests.sim.plan import ClientPlan, WorkPlan
-from tests.sim.producers import Producer, Route
+from tests.sim.producers import Producer, Producer010, Route
 from tests.sim.routing import TOPOLOGIES, Topology
 from tests.sim.scripts import draw_script
-from tests.sim.transactions import Mover
+from tests.sim.transactions import Mover, Mover010
 from tests.sim.transactions_check import DRAIN
 
 DRAIN_PLAN = ClientPlan(host="drain", heartbeat_s=1, window=100, pause_s=0.0)
@@ -131,7 +131,7 @@ class Work:
         producers_prepare = self._prepare() if kind.redeclares and not self._owned else ()
         for number, client in enumerate(plan.producers):
             self.producers.append(
-                Producer(
+                Producer010(
                     site,
                     f"{plan.name}.p{number}",
                     client,
@@ -157,7 +157,7 @@ class Work:
 
     def _consumer(self, name: str, plan: ClientPlan, letter: str, browse: bool = False) -> Consumer:
         patient = self._owned or self.kind.exclusive or self.kind.actor == "deleter"
-        maker = PatientConsumer if patient else Consumer
+        maker = PatientConsumer010 if patient else Consumer010
         return maker(
             self.site,
             name,
@@ -172,7 +172,7 @@ class Work:
         what = self.kind.actor
         if what == "mover":
             outputs = (self.queue("b"), self.queue("c"))
-            return Mover(self.site, name, plan, self.queue("a"), outputs)
+            return Mover010(self.site, name, plan, self.queue("a"), outputs)
         if what == "purger":
             return Purger(self.site, name, plan, self.queue("a"))
         if what == "deleter":
