@@ -21,6 +21,7 @@ from tanist.core.arguments import HA_UUID, explicit_level, queue_settings
 from tanist.core.bindings import BoundResult, check_name, limit, locked, require_access
 from tanist.core.follower import Follower, IdRanges
 from tanist.core.following import Following
+from tanist.core.interest import Interest
 from tanist.core.message import NEVER, Message
 from tanist.core.notices import (
     Actor,
@@ -311,8 +312,9 @@ class Broker(Relocation):
         exclusive: bool,
         arguments: Mapping[str, object],
         actor: Actor,
+        interest: Interest | None = None,
     ) -> Subscription:
-        """Subscribe to a queue; grant credit next (``flow``).
+        """Subscribe to a queue; grant credit next (``flow``). ``interest`` None: in everything.
 
         Raises: BrokerError (ILLEGAL_ARGUMENT, NOT_FOUND; RESOURCE_LOCKED: another session's queue,
         or an exclusive consumer is there, or ``exclusive`` and any is; NOT_ALLOWED on a replica
@@ -338,6 +340,8 @@ class Broker(Relocation):
                 queue.exclusive_consumer = subscription
         else:
             queue.browsers.append(subscription)
+        if interest is not None:
+            self.set_interest(subscription, interest)
         self._use(queue)
         self.notices.append(
             SubscribeNotice(actor, queue_name, name, exclusive, subscription.arguments)
@@ -432,6 +436,8 @@ class Broker(Relocation):
         if subscription.acquire:
             queue.consumers.remove(subscription)
             queue.turn = 0
+            if subscription.search is not None:
+                queue.end_search(subscription.search)
             if queue.exclusive_consumer is subscription:
                 queue.exclusive_consumer = None
         else:

@@ -1,8 +1,9 @@
 """Delivery: entries go out to subscriptions, as far as credit and sinks allow.
 
-``Delivery`` adds to ``Copying`` what consumers and browsers need. It happens in ``dispatch``, once
+``Delivery`` adds to ``Choosing`` what consumers and browsers need. It happens in ``dispatch``, once
 per step: entries of the queues that became dirty go to subscriptions in turn, while they have
-credit and a ready sink. Nothing of delivery is a record.
+credit and a ready sink. Nothing of delivery is a record. Whoever does not want everything is served
+by ``choosing``.
 
 A flush (message.flush) delivers all that is available now and then takes the credit. It asks the
 sinks like everybody else, so that one client with endless credit on a deep queue cannot make one
@@ -14,9 +15,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tanist.core.copying import Copying
+from tanist.core.choosing import Choosing
 from tanist.core.queue import Queue
-from tanist.core.records import Entry
 from tanist.core.subscription import Subscription
 from tanist.types import BrokerError, Condition
 
@@ -30,7 +30,7 @@ READY_BYTES: Final = 64 * 1024
 """Bytes after which ``Sink.ready`` is asked again, however few deliveries that were."""
 
 
-class Delivery(Copying):
+class Delivery(Choosing):
     """Messages that go out to subscriptions."""
 
     __slots__ = ()
@@ -61,6 +61,8 @@ class Delivery(Copying):
         for browser in queue.browsers:
             if budget > 0:
                 budget = self._browse(queue, browser, budget)
+        if queue.searches:
+            return self._feed_choosing(queue, self._active(queue), budget)
         if len(queue.consumers) == 1:
             return self._feed(queue, queue.consumers[0], budget)
         if queue.consumers:
@@ -103,8 +105,7 @@ class Delivery(Copying):
     def _feed_in_turn(self, queue: Queue, budget: int) -> int:
         """Deliver one entry to each consumer in turn, beginning after the one served last."""
         consumers = queue.consumers
-        active = consumers[queue.turn :] + consumers[: queue.turn]
-        active = [one for one in active if one.messages_left > 0 and one.sink.ready()]
+        active = self._active(queue)
         turn = 0
         last: Subscription | None = None
         while active and budget > 0:
@@ -133,18 +134,16 @@ class Delivery(Copying):
             queue.turn = (consumers.index(last) + 1) % len(consumers)
         return budget
 
-    def _deliver(self, queue: Queue, consumer: Subscription, entry: Entry) -> None:
-        entry.holder = consumer
-        entry.deliveries += 1
-        queue.held += 1
-        queue.acquires += 1
-        consumer.delivered += 1
-        consumer.messages_left -= 1
-        consumer.bytes_left -= entry.message.size
-        consumer.sink.deliver(consumer, entry)
+    def _active(self, queue: Queue) -> list[Subscription]:
+        """The consumers that can take something, beginning after the one served last."""
+        consumers = queue.consumers
+        active = consumers[queue.turn :] + consumers[: queue.turn]
+        return [one for one in active if one.messages_left > 0 and one.sink.ready()]
 
     def _browse(self, queue: Queue, browser: Subscription, budget: int) -> int:
         """Show a browser what is available behind its cursor; expired messages are passed over."""
+        if browser.search is not None:
+            return self._browse_choosing(queue, browser, browser.search, budget)
         ordering = queue.ordering
         while budget > 0 and browser.messages_left > 0 and browser.sink.ready():
             entry = ordering.after(browser.cursor)
@@ -210,10 +209,12 @@ class Delivery(Copying):
             subscription.flushing = True
             queue.flushes += 1
         subscription.flush_until = queue.last_position
-        if subscription.acquire:
-            self._feed(queue, subscription, DISPATCH_MAX)
-        else:
+        if not subscription.acquire:
             self._browse(queue, subscription, DISPATCH_MAX)
+        elif subscription.search is not None:
+            self._feed_choosing(queue, [subscription], DISPATCH_MAX)
+        else:
+            self._feed(queue, subscription, DISPATCH_MAX)
         if self._flush_is_done(subscription):
             self._end_flush(subscription)
             return True
@@ -231,8 +232,16 @@ class Delivery(Copying):
         """Whether nothing that the flush covers can be delivered any more."""
         if subscription.messages_left <= 0:
             return True
-        ordering = subscription.queue.ordering
-        if subscription.acquire:
+        queue = subscription.queue
+        ordering = queue.ordering
+        search = subscription.search
+        if search is not None:
+            if search.owes(queue.returned):
+                return False
+            entry = search.candidate(ordering, self.now)
+            if entry is None:
+                return search.cursor >= subscription.flush_until
+        elif subscription.acquire:
             entry = ordering.peek()
         else:
             entry = ordering.after(subscription.cursor)

@@ -260,6 +260,8 @@ class Messages(State):
             queue.held -= 1
             queue.releases += 1
             queue.ordering.released(entry)
+            if queue.searches:
+                queue.note_returned(entry.position)
             self._mark_dirty(queue)
 
     def reject(self, entries: list[Entry]) -> None:

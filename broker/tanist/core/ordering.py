@@ -276,11 +276,25 @@ class Fifo:
             index = 0
         return None
 
+    def segment_behind(self, position: int) -> Segment | None:
+        """The segment of the first place behind ``position``, or else the next one there is."""
+        number = (position + 1) >> SEGMENT_SHIFT
+        segment = self._segments.get(number)
+        return self._segment_from(number) if segment is None else segment
+
     def _segment_from(self, number: int) -> Segment | None:
-        """The first segment numbered ``number`` or higher."""
-        if number > self._tail.number:
+        """The first segment numbered ``number`` or higher, sought from the end that is nearer."""
+        tail = self._tail
+        if number > tail.number:
             return None
         segment = self._head
+        if number - segment.number > tail.number - number:
+            segment = tail
+            previous = tail.previous
+            while previous is not None and previous.number >= number:
+                segment = previous
+                previous = previous.previous
+            return segment
         while segment.number < number:
             assert segment.next is not None
             segment = segment.next

@@ -13,6 +13,7 @@ from uuid import UUID
 from tanist.core.arguments import QueueSettings
 from tanist.core.exchange import Binding
 from tanist.core.follower import Follower
+from tanist.core.interest import RETURNED_MAX, Search
 from tanist.core.message import NEVER, Message
 from tanist.core.ordering import Fifo
 from tanist.core.policy import Policy, Ring
@@ -33,7 +34,8 @@ class Queue:
     ``redelivered_below``: entries up to this position may have been delivered before a promotion.
     ``bindings``: (exchange name, identity key) -> binding, without the default exchange's.
     ``no_local``: it takes nothing that comes on the connection (``owner_origin``) of its owner or
-    exclusive consumer. ``flushes``: subscriptions with an unfinished flush.
+    exclusive consumer. ``flushes``: subscriptions with an unfinished flush. ``searches``: those of
+    the consumers that do not want everything; ``returned``: positions that were released, for them.
     ``delete_at``: monotonic seconds of a scheduled auto-deletion, NEVER = none. ``created_at``:
     monotonic seconds of its creation on this broker. ``journaled``: its messages are replicated to
     the backups; ``recorded``: they go into the journal, for the backups or for its ``followers``.
@@ -84,6 +86,8 @@ class Queue:
         "redelivered_below",
         "releases",
         "reroutes",
+        "returned",
+        "searches",
         "settings",
         "source",
         "turn",
@@ -127,6 +131,8 @@ class Queue:
         self.consumers: list[Subscription] = []
         self.browsers: list[Subscription] = []
         self.exclusive_consumer: Subscription | None = None
+        self.searches: list[Search] = []
+        self.returned: list[int] = []
         self.followers: list[Follower] = []
         self.lineage: UUID | None = None
         self.source: Source | None = None
@@ -230,6 +236,21 @@ class Queue:
         self.dequeues += count
         self.dequeued_bytes += size
         return count
+
+    def note_returned(self, position: int) -> None:
+        """The entry at ``position`` became available again: ``searches`` must look at it again."""
+        returned = self.returned
+        returned.append(position)
+        if len(returned) >= RETURNED_MAX:
+            for search in self.searches:
+                search.forget(returned, RETURNED_MAX // 2)
+            self.returned = returned[RETURNED_MAX // 2 :]
+
+    def end_search(self, search: Search) -> None:
+        """One of ``searches`` is over."""
+        self.searches.remove(search)
+        if not self.searches:
+            self.returned = []
 
     def skip(self, position: int) -> None:
         """``position`` has been used here: the next entry must be above it."""

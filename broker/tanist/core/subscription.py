@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import mypyc_attr
 
+from tanist.core.interest import Interest, Search
 from tanist.core.notices import Actor
 from tanist.types import CREDIT_UNLIMITED
 
@@ -64,7 +65,8 @@ class Sink:
 class Subscription:
     """One subscriber of one queue. Made by ``Broker.subscribe`` with no credit, in credit mode.
 
-    ``acquire`` false: it browses. ``cursor``: last position a browser was given. ``context`` is
+    ``acquire`` false: it browses. ``search``: how it finds what it wants, None if it wants
+    everything. ``cursor``: last position a browser was given. ``context`` is
     free for the layer above. ``delivered`` counts messages. ``closed``: cancelled, or queue
     deleted. ``flushing``: a flush is unfinished; it covers positions up to ``flush_until``.
     ``created_at``: monotonic seconds.
@@ -92,6 +94,7 @@ class Subscription:
         "messages_void",
         "name",
         "queue",
+        "search",
         "sink",
         "window",
     )
@@ -117,6 +120,7 @@ class Subscription:
         self.created_at = created_at
         self.context: object | None = None
         self.closed = False
+        self.search: Search | None = None
         self.cursor = 0
         self.delivered = 0
         self.window = False
@@ -130,6 +134,11 @@ class Subscription:
         self.flush_until = 0
         self._later_messages = 0
         self._later_bytes = 0
+
+    @property
+    def interest(self) -> Interest | None:
+        """What it wants, None for everything; ``Broker.set_interest`` changes it."""
+        return None if self.search is None else self.search.interest
 
     def set_window(self, window: bool) -> None:
         """Choose window (True) or credit mode. Credit left stays; what is out gives none back."""
