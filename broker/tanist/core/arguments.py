@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tanist.core.selector import Selector
 from tanist.types import BrokerError, Condition, ReplicationLevel
 
 REPLICATE: Final = "qpid.replicate"
@@ -18,6 +19,7 @@ MAX_COUNT: Final = "qpid.max_count"
 MAX_SIZE: Final = "qpid.max_size"
 POLICY_TYPE: Final = "qpid.policy_type"
 NO_LOCAL: Final = "no-local"
+FILTER: Final = "qpid.filter"
 AUTO_DELETE_TIMEOUT: Final = "qpid.auto_delete_timeout"
 EXCLUSIVE_BINDING: Final = "qpid.exclusive-binding"
 X_MATCH: Final = "x-match"
@@ -31,7 +33,8 @@ class QueueSettings:
     """What the arguments of a queue mean. Limits: 0 = none. Timeout: seconds, 0 = none.
 
     ``ring``: a full queue drops its oldest entries; every other policy acts as reject.
-    ``no_local``: the queue takes nothing that its own connection publishes.
+    ``no_local``: the queue takes nothing that its own connection publishes. ``selector``: it takes
+    only what this matches, None: everything.
     """
 
     count_max: int = 0
@@ -39,6 +42,7 @@ class QueueSettings:
     auto_delete_timeout_s: int = 0
     ring: bool = False
     no_local: bool = False
+    selector: Selector | None = None
 
 
 def number(arguments: Mapping[str, object], name: str, default: int) -> int:
@@ -78,7 +82,18 @@ def queue_settings(arguments: Mapping[str, object], queue_limit_bytes: int) -> Q
         number(arguments, AUTO_DELETE_TIMEOUT, 0),
         arguments.get(POLICY_TYPE) in ("ring", b"ring"),
         bool(arguments.get(NO_LOCAL)),
+        _selector(arguments.get(FILTER)),
     )
+
+
+def _selector(value: object) -> Selector | None:
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if not isinstance(value, str):
+        raise BrokerError(Condition.INVALID_ARGUMENT, f"Cannot use {FILTER}: it must be a selector")
+    return Selector.parse(value) if value.strip() else None
 
 
 def explicit_level(arguments: Mapping[str, object]) -> ReplicationLevel | None:

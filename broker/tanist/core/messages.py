@@ -19,6 +19,7 @@ from tanist.core.notices import Notice
 from tanist.core.policy import Demand
 from tanist.core.queue import Queue
 from tanist.core.records import Dequeued, Entry, Record
+from tanist.core.selector.values import Lookup
 from tanist.core.state import BrokerConfig, State
 from tanist.core.subscription import Subscription
 from tanist.types import BrokerError, Condition
@@ -27,10 +28,20 @@ AGENT_INBOX_MAX: Final = 10_000
 """Requests to the management agent waiting in one step; more are dropped as unroutable."""
 
 
+def no_headers(entry: Entry) -> Lookup:
+    """Nothing of a message can be read."""
+    return _nothing
+
+
+def _nothing(name: str) -> None:
+    return None
+
+
 class Messages(State):
     """State that serves. ``serving`` false (a replica): replicated queues may only be browsed.
 
-    ``journal``, ``notices``, ``agent_inbox``: drained by the node each step. Counters of messages:
+    ``lookup``: how a selector reads a message; set by who knows its form. ``journal``, ``notices``,
+    ``agent_inbox``: drained by the node each step. Counters of messages:
     ``discards_no_route`` unroutable, ``abandoned`` and ``abandoned_via_alternate`` on queues that
     were deleted, the latter sent to an alternate exchange.
     """
@@ -44,6 +55,7 @@ class Messages(State):
         "agent_inbox",
         "discards_no_route",
         "journal",
+        "lookup",
         "notices",
         "serving",
     )
@@ -56,6 +68,7 @@ class Messages(State):
         self.journal: list[Record] = []
         self.notices: list[Notice] = []
         self.agent_inbox: list[Message] = []
+        self.lookup: Callable[[Entry], Lookup] = no_headers
         self.discards_no_route = 0
         self.abandoned = 0
         self.abandoned_via_alternate = 0
@@ -83,7 +96,7 @@ class Messages(State):
         if queues is None or len(queues) != 1 or not self.serving:
             return self._publish_to_many(exchange, message)
         queue = queues[0]
-        if queue.no_local and queue.is_local(message):
+        if queue.choosy and self._declines(queue, message):
             return self._count_routed(exchange, message, 1)
         victims = queue.policy.make_room(queue, message, False)
         if victims:
@@ -114,7 +127,7 @@ class Messages(State):
                 routes.append((exchange, message, queues, observed))
                 for queue in queues:
                     self._require_writable(queue)
-                    if not (queue.no_local and queue.is_local(message)):
+                    if not (queue.choosy and self._declines(queue, message)):
                         demand = demands.get(queue)
                         if demand is None:
                             demand = demands[queue] = Demand()
@@ -142,7 +155,7 @@ class Messages(State):
         victims: list[Entry] = []
         takers: list[Queue] = []
         for queue in queues:
-            if queue.no_local and queue.is_local(message):
+            if queue.choosy and self._declines(queue, message):
                 continue
             takers.append(queue)
             out = queue.policy.make_room(queue, message, False)
@@ -191,6 +204,15 @@ class Messages(State):
             # Ends: an alternate exists before the exchange that names it, and outlives it.
             following = self.exchanges.get(following.alternate_exchange or "\0")
         return 0
+
+    def _declines(self, queue: Queue, message: Message) -> bool:
+        """Whether ``queue``, which is ``choosy``, does not take ``message``."""
+        if queue.no_local and queue.is_local(message):
+            return True
+        selector = queue.settings.selector
+        if selector is None:
+            return False
+        return not selector.matches(self.lookup(Entry(message, queue, queue.last_position + 1)))
 
     def _require_writable(self, queue: Queue) -> None:
         """Refuse to change a replicated queue on a replica."""
@@ -286,7 +308,7 @@ class Messages(State):
         for target in targets:
             if target.number and not self.serving:
                 continue  # a replica changes only what its primary tells
-            if not target.deleted and not (target.no_local and target.is_local(message)):
+            if not target.deleted and not (target.choosy and self._declines(target, message)):
                 victims = target.policy.make_room(target, message, True)
                 if victims:
                     self.dequeue(victims)

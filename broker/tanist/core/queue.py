@@ -34,8 +34,9 @@ class Queue:
     ``redelivered_below``: entries up to this position may have been delivered before a promotion.
     ``bindings``: (exchange name, identity key) -> binding, without the default exchange's.
     ``no_local``: it takes nothing that comes on the connection (``owner_origin``) of its owner or
-    exclusive consumer. ``flushes``: subscriptions with an unfinished flush. ``searches``: those of
-    the consumers that do not want everything; ``returned``: positions that were released, for them.
+    exclusive consumer. ``choosy``: there are messages that it does not take. ``flushes``:
+    subscriptions with an unfinished flush. ``searches``: those of the consumers that do not want
+    everything; ``returned``: positions that were released, for them.
     ``delete_at``: monotonic seconds of a scheduled auto-deletion, NEVER = none. ``created_at``:
     monotonic seconds of its creation on this broker. ``journaled``: its messages are replicated to
     the backups; ``recorded``: they go into the journal, for the backups or for its ``followers``.
@@ -50,6 +51,7 @@ class Queue:
         "auto_delete",
         "bindings",
         "browsers",
+        "choosy",
         "consumers",
         "created_at",
         "creator",
@@ -122,6 +124,7 @@ class Queue:
         self.owner: object | None = None
         self.owner_origin = 0
         self.no_local = settings.no_local
+        self.choosy = settings.no_local or settings.selector is not None
         self.flushes = 0
         self.creator = ""
         self.ordering = Fifo()

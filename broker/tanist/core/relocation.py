@@ -234,5 +234,7 @@ class Relocation(Bindings):
             )
         queues: list[Queue] = []
         observed = self._resolve(exchange, message, queues)
-        takers = [queue for queue in queues if not (queue.no_local and queue.is_local(message))]
+        takers = [
+            queue for queue in queues if not (queue.choosy and self._declines(queue, message))
+        ]
         return takers, len(queues) + observed

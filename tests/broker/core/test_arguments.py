@@ -30,6 +30,17 @@ def test_queue_settings() -> None:
     assert not queue_settings({"qpid.policy_type": "ring_strict"}, 0).ring
 
 
+def test_the_filter_of_a_queue() -> None:
+    assert queue_settings({"qpid.filter": "  "}, 0).selector is None
+    for text in ("a = 1", b"a = 1"):
+        selector = queue_settings({"qpid.filter": text}, 0).selector
+        assert selector is not None
+        assert selector.text == "a = 1"
+    for bad in ("a =", 7):
+        with refused(Condition.INVALID_ARGUMENT):
+            queue_settings({"qpid.filter": bad}, 0)
+
+
 def test_levels() -> None:
     assert explicit_level({}) is None
     assert explicit_level({"qpid.replicate": "none"}) is ReplicationLevel.NONE

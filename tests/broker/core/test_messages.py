@@ -182,6 +182,22 @@ def test_no_local_keeps_out_what_its_own_connection_publishes() -> None:
     assert bodies(broker)[-1] == b"7"
 
 
+def test_a_filter_keeps_out_what_it_does_not_match() -> None:
+    broker = with_queue(filter="size > 1")
+    broker.declare_queue("r", actor())
+    for name in ("q", "r"):
+        broker.bind("amq.fanout", name, "", None, actor())
+    publish(broker, b"unreadable")
+    assert bodies(broker) == []
+    broker.lookup = lambda entry: lambda name: len(entry.message.body)
+    publish(broker, b"1", b"22")
+    publish(broker, b"3", b"44", exchange="amq.fanout")
+    broker.publish_all([message(b"5"), message(b"66")])
+    assert bodies(broker) == [b"22", b"44", b"66"]
+    assert bodies(broker, "r") == [b"3", b"44"]
+    assert broker.exchanges["amq.fanout"].routed == 4
+
+
 def test_no_local_looks_at_an_exclusive_consumer_and_at_rerouted_messages() -> None:
     broker = make_broker()
     broker.declare_queue("q", actor(), arguments={"no-local": 1})
