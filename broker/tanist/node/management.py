@@ -1,7 +1,7 @@
 """The management agent's part of a step: who asks, what is answered now, later, or when it is safe.
 
-Requests that a management exchange set aside are given to the agent; its answers are published like
-any message. Three things may hold an answer back:
+Requests that a management exchange set aside are given to the agent, in the form of AMQP 0-10; its
+answers are published like any message of that form. Three things may hold an answer back:
 
 * **the gate**: an answer that says "done" leaves when every in-sync backup has what it speaks of,
   as the completion of a client's command does (``held_replies``);
@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from tanist.core.broker import Broker
-from tanist.core.message import Message
+from tanist.core.message import AMQP_0_10, Message
 from tanist.core.notices import Actor
 from tanist.management.agent import TOPIC_EXCHANGE, Agent
 from tanist.management.answers import Answer
@@ -30,7 +30,7 @@ from tanist.management.broker_objects import (
     VhostObject,
 )
 from tanist.management.clients import ConnectionSource, SessionSource, SubscriptionSource
-from tanist.management.codec import Reply
+from tanist.management.codec import REQUEST_BYTES_MAX, Reply
 from tanist.management.events import describe
 from tanist.management.exchanges import BindingSource, ExchangeSource
 from tanist.management.ha_broker import HaBroker, QueueReplication, promotion_asked
@@ -44,12 +44,16 @@ from tanist.node.gate import Gate
 from tanist.node.held_replies import HeldReplies
 from tanist.node.long_answers import CATEGORY, LongAnswers, message_of
 from tanist.node.outbox import Outbox
+from tanist.sessions.translation import as_amqp010
 from tanist.sessions.work import StepWork
 from tanist.types import BrokerError
 from tanist.wire.amqp010.values import Value
 
 REQUESTS_PER_STEP: Final = 8
 """Requests answered in one step: each may cost some milliseconds, and a step must be short."""
+
+REQUEST_10_BYTES_MAX: Final = 2 * REQUEST_BYTES_MAX
+"""Longest request of AMQP 1.0 that is translated: what is in it must be shorter for the agent."""
 
 PROMOTES_WAITING_MAX: Final = 100
 """Promote requests kept while a joining broker looks around; one resource manager sends one."""
@@ -175,7 +179,11 @@ class Management:
     def _take_inbox(self, now: float) -> list[Message]:
         """What the agent answers now. A promotion waits until the other members were heard."""
         requests = self._broker.agent_inbox
-        inbox = self._promotes + requests[:REQUESTS_PER_STEP]
+        broker = self._broker
+        inbox = self._promotes
+        for request in requests[:REQUESTS_PER_STEP]:
+            if request.form == AMQP_0_10 or request.size <= REQUEST_10_BYTES_MAX:
+                inbox.append(as_amqp010(request, broker.queues, broker.exchanges))
         self._broker.agent_inbox = requests[REQUESTS_PER_STEP:]
         self._promotes = []
         ready: list[Message] = []

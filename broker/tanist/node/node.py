@@ -47,9 +47,9 @@ from tanist.node.outputs import Arm, Output
 from tanist.node.reception import SCAN_INTERVAL_S, Reception
 from tanist.node.replicas import Replicas
 from tanist.security.sasl import Authenticator, AuthenticatorConfig
-from tanist.sessions.amqp010.publishing import headers_of
 from tanist.sessions.amqp010.sessions import Sessions
 from tanist.sessions.amqp10.sessions import Sessions10
+from tanist.sessions.translation import headers_of
 from tanist.sessions.work import Steps
 from tanist.types import ReplicationLevel
 

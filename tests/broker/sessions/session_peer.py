@@ -13,9 +13,9 @@ from uuid import UUID
 from tanist.core.broker import Broker, BrokerConfig
 from tanist.core.message import Message
 from tanist.sessions.amqp010.link import Link010
-from tanist.sessions.amqp010.publishing import headers_of
 from tanist.sessions.amqp010.sessions import Sessions
 from tanist.sessions.held import Held
+from tanist.sessions.translation import headers_of
 from tanist.sessions.work import Steps
 from tanist.types import ReplicationLevel
 from tanist.wire.amqp010 import codec, transfer

@@ -2,8 +2,8 @@
 
 The hot half of delivery. Per message it makes one ``Delivery`` and nothing else; the command head
 is encoded once per consumer, the header is the producer's with exchange, redelivered flag and
-remaining time to live stamped in. What happens to the entry depends on the modes of
-``message.subscribe``:
+remaining time to live stamped in. A message of AMQP 1.0 is translated first. What happens to the
+entry depends on the modes of ``message.subscribe``:
 
 * explicit accept: remembered in ``unacked`` until settled;
 * accept none, pre-acquired: the delivery settles it. Such entries are collected and dequeued
@@ -16,10 +16,11 @@ from __future__ import annotations
 from typing import Final
 
 from tanist.core.broker import Broker
-from tanist.core.message import NEVER, Message
+from tanist.core.message import AMQP_0_10, NEVER, Message
 from tanist.core.records import Entry
 from tanist.core.subscription import Sink, Subscription
 from tanist.sessions.amqp010.state import BROWSED_MAX, Delivery, SessionBroken, SessionState
+from tanist.sessions.translation import to_amqp010
 from tanist.types import Condition
 from tanist.wire.amqp010.transfer import encode_transfer, stamp_header
 
@@ -76,14 +77,18 @@ class Consumer(Sink):
     def deliver(self, subscription: Subscription, entry: Entry) -> None:
         """Send ``entry`` and remember it as the modes demand."""
         message = entry.message
+        header, body, bodiless = message.header, message.body, message.bodiless
+        if message.form != AMQP_0_10:
+            broker = self.broker
+            header, body, bodiless = to_amqp010(message, broker.queues, broker.exchanges)
         header = stamp_header(
-            message.header,
+            header,
             message.exchange,
             entry.redelivered,
             None if message.expires_at == NEVER else remaining_ms(message, self.broker.now),
         )
-        command_id = self.session.send_transfer(self.head, header, message.body, message.bodiless)
-        self.link.budget -= message.size + FRAME_OVERHEAD_BYTES
+        command_id = self.session.send_transfer(self.head, header, body, bodiless)
+        self.link.budget -= len(header) + len(body) + FRAME_OVERHEAD_BYTES
         self.state.delivered += 1
         if self.explicit:
             delivery = Delivery(entry, subscription)

@@ -16,7 +16,7 @@ from typing import Final
 
 from tanist.core.broker import Broker
 from tanist.core.follower import Follower, IdRanges, merge_ids
-from tanist.core.message import NEVER, Message
+from tanist.core.message import AMQP_0_10, NEVER, Message
 from tanist.core.records import Entry
 from tanist.core.subscription import Subscription
 from tanist.ha.membership import BrokerInfo
@@ -49,6 +49,7 @@ from tanist.sessions.amqp010.consumer import (
     remaining_ms,
 )
 from tanist.sessions.amqp010.state import Delivery, SessionBroken, SessionState
+from tanist.sessions.translation import to_amqp010
 from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.transfer import stamp_header
@@ -145,14 +146,18 @@ class Feed(Consumer):
         if position != self.next_id or not self.ours or look_alike:
             self._event(subscription, _ID_HEADER, encode_id(position))
         self.next_id = position + 1
+        header, body, bodiless = message.header, message.body, message.bodiless
+        if message.form != AMQP_0_10:
+            broker = self.broker
+            header, body, bodiless = to_amqp010(message, broker.queues, broker.exchanges)
         header = stamp_header(
-            message.header,
+            header,
             message.exchange,
             entry.redelivered or entry.deliveries > 0,
             None if message.expires_at == NEVER else remaining_ms(message, self.broker.now),
         )
         delivery = Delivery(entry, subscription)
-        command_id = self._send(header, message.body, delivery, message.bodiless)
+        command_id = self._send(header, body, delivery, bodiless)
         self.state.copying[command_id] = delivery
         self.state.delivered += 1
 

@@ -1,8 +1,8 @@
 """Messages that clients publish: ``message.transfer`` in, ``Broker.publish`` out.
 
 The hot half of publishing. Header and body stay the bytes that arrived; only the delivery
-properties are looked at (a cached look-up per producer). Application headers are decoded by
-``headers_of``, which the broker calls for exchanges that route by them.
+properties are looked at (a cached look-up per producer). Application headers are decoded only for
+exchanges that route by them (``translation.headers_of``).
 
 In a transaction a message is checked and kept until ``tx.commit`` (``transactions``). Whether the
 completion of a transfer must wait for the gate is told by the journal: if publishing recorded
@@ -11,18 +11,16 @@ something, it must. Specification 9.2, 9.3; clients.md R7.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from tanist.core.broker import Broker
 from tanist.core.message import NEVER, Message
 from tanist.sessions.amqp010.consumer import ACCEPT_EXPLICIT
 from tanist.sessions.amqp010.state import SessionState
-from tanist.types import BrokerError, Condition, FramingError
+from tanist.types import BrokerError, Condition
 from tanist.wire.amqp010.events import Transfer
 from tanist.wire.amqp010.transfer import (
     DeliveryProperties,
-    application_headers,
     message_properties,
     scan_header,
 )
@@ -36,18 +34,6 @@ ever, because no clock of ours can name its end."""
 
 TRANSACTION_MESSAGES_MAX: Final = 1_000_000
 """Messages one transaction may keep back: empty ones take memory too."""
-
-
-def headers_of(message: Message) -> Mapping[str, object]:
-    """The application headers of ``message``; for ``Broker(headers_of=...)``.
-
-    Headers that cannot be decoded are none: whoever is at work when they are needed (a consumer
-    that rejects the message, perhaps) is not to blame for them.
-    """
-    try:
-        return application_headers(message.header)
-    except FramingError:
-        return {}
 
 
 def publish(broker: Broker, state: SessionState, event: Transfer, check_user: bool) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from session_peer import Client, MiniNode
 
-from tanist.core.message import NEVER, Message
-from tanist.sessions.amqp010.publishing import headers_of
+from tanist.core.message import NEVER
 from tanist.wire.amqp010.transfer import encode_transfer
 
 
@@ -135,11 +134,6 @@ def test_a_header_that_breaks_the_protocol_ends_the_connection() -> None:
     assert node.sessions.count == 0
     assert client.connection.closed
     assert node.broker.queues["q"].count == 0
-
-
-def test_headers_that_cannot_be_decoded_are_none() -> None:
-    assert headers_of(Message(b"\0\0\0\x06\x04\x03\0\x01\xff\xff", b"", "", "")) == {}
-    assert headers_of(Message(b"", b"", "", "")) == {}
 
 
 def test_no_local_drops_what_its_own_connection_publishes() -> None:
