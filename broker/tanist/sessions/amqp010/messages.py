@@ -25,6 +25,7 @@ from tanist.sessions.amqp010.consumer import (
 )
 from tanist.sessions.amqp010.outcome import AFTER_EARLIER, AT_ONCE, LATER
 from tanist.sessions.amqp010.ranges import Runs, merged, select
+from tanist.sessions.amqp010.selecting import interest_of
 from tanist.sessions.amqp010.state import Delivery, SessionState
 from tanist.types import BrokerError, Condition
 from tanist.wire.amqp010.codec import make
@@ -47,7 +48,8 @@ def subscribe(broker: Broker, state: SessionState, command: Command) -> int:
     """message.subscribe: begins in window mode, as in the original, without credit.
 
     One that asks for replication is another matter (``feed``).
-    Raises: BrokerError: 404, 405, 408, 506, 530 destination in use, 531, 542.
+    Raises: BrokerError: 404, 405, 408, 506, 530 destination in use, 531, 542 for what is no
+    selector.
     """
     struct = command.struct
     destination = struct.text("destination")
@@ -79,6 +81,7 @@ def subscribe(broker: Broker, state: SessionState, command: Command) -> int:
         struct.flag("exclusive"),
         arguments,
         state.actor,
+        interest_of(arguments),
     )
     state.subscriptions[destination] = subscription
     broker.set_window(subscription, True)
