@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from tanist.core.broker import Broker
 from tanist.core.records import Entry
 from tanist.sessions.held import Held
@@ -44,22 +46,35 @@ class Broken:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Watched:
+    """Something whose end depends on what happens elsewhere, such as a queue becoming empty."""
+
+    __slots__ = ()
+
+    def look(self, broker: Broker) -> bool:
+        """Do what is due; whether it must be looked at again after the next step."""
+        raise NotImplementedError
+
+
 class StepWork:
     """The notes of one step; shared by all sessions of a node.
 
     ``touched``: have unsealed confirmations; whoever drives the step seals them and clears the
     list. ``settling``: sent messages that delivery settles. ``broken``: must end with an error, in
     the next step, which must come at once. ``starved``: links that were refused deliveries because
-    their share of the step was used up. ``step`` numbers the steps.
+    their share of the step was used up. ``watched``: to be looked at after each step. ``step``
+    numbers the steps.
     """
 
-    __slots__ = ("broken", "settling", "starved", "step", "touched")
+    __slots__ = ("broken", "settling", "starved", "step", "touched", "watched")
 
     def __init__(self) -> None:
         self.touched: list[Held] = []
         self.settling: list[SentSettled] = []
         self.broken: list[Broken] = []
         self.starved: list[ClientLink] = []
+        self.watched: list[Watched] = []
         self.step = 0
 
     def takes(self, link: ClientLink) -> bool:
@@ -72,6 +87,11 @@ class StepWork:
         if link not in self.starved:
             self.starved.append(link)
         return False
+
+    def watch(self, watched: Watched) -> None:
+        """Look at ``watched`` after each step until it is done."""
+        if watched not in self.watched:
+            self.watched.append(watched)
 
     def sent(self, settled: SentSettled, entry: Entry) -> None:
         """``entry`` is settled by being sent; it is dequeued after the dispatch."""
@@ -121,6 +141,8 @@ class Steps:
         more = self.broker.dispatch()
         if work.settling:
             work.settle(self.broker)
+        if work.watched:
+            work.watched = [each for each in work.watched if each.look(self.broker)]
         return more or len(work.starved) > 0
 
     def feed(self) -> bool:

@@ -1,0 +1,84 @@
+"""What one receiving link wants of a queue that it shares with others.
+
+Its filters, and what it has called undeliverable here: such a message stays for the others (AMQP
+1.0, 3.4.5 "modified").
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tanist.core.interest import Interest
+from tanist.core.records import Entry
+from tanist.core.selector import Selector
+from tanist.core.topics import TopicIndex, normal
+from tanist.sessions.amqp10.filters import Filters
+from tanist.sessions.translation import lookup
+
+REFUSED_MAX: Final = 16_384
+"""Messages that one link may leave to others: a queue on which more of them gather has nobody who
+takes them."""
+
+SUBJECT: Final = "amqp.subject"
+
+
+class LinkInterest(Interest):
+    """``origin``: the connection whose messages are not wanted, 0 for none.
+
+    ``direct``: the subject that is wanted, None for any; ``topics``: patterns of it.
+    """
+
+    __slots__ = ("_refused", "direct", "origin", "selector", "topics")
+
+    def __init__(
+        self,
+        selector: Selector | None = None,
+        origin: int = 0,
+        direct: str | None = None,
+        topic: str | None = None,
+    ) -> None:
+        self.selector = selector
+        self.origin = origin
+        self.direct = direct
+        self.topics: TopicIndex | None = None
+        if topic is not None:
+            self.topics = TopicIndex()
+            self.topics.add(normal(topic))
+        self._refused: dict[int, Entry] = {}
+
+    def wants(self, entry: Entry) -> bool:
+        """See ``Interest``."""
+        if self._refused and self._refused.get(entry.position) is entry:
+            return False
+        if self.origin and entry.message.origin == self.origin:
+            return False
+        if self.direct is not None or self.topics is not None:
+            subject = lookup(entry)(SUBJECT)
+            text = subject if isinstance(subject, str) else ""
+            if self.direct is not None and text != self.direct:
+                return False
+            if self.topics is not None and not self.topics.match(text):
+                return False
+        selector = self.selector
+        return selector is None or selector.matches(lookup(entry))
+
+    def refuse(self, entry: Entry) -> bool:
+        """Never again want ``entry``. False: the link has refused too many that are still there."""
+        refused = self._refused
+        if len(refused) >= REFUSED_MAX:
+            self._refused = refused = {
+                position: one for position, one in refused.items() if not one.gone
+            }
+            if len(refused) >= REFUSED_MAX:
+                return False
+        refused[entry.position] = entry
+        return True
+
+
+def interest_of(filters: Filters, origin: int) -> LinkInterest | None:
+    """What ``filters`` ask of a queue, None for everything; ``origin``: the link's connection."""
+    if filters.selector is None and not filters.no_local and filters.subject is None:
+        return None
+    return LinkInterest(
+        filters.selector, origin if filters.no_local else 0, filters.direct, filters.topic
+    )
