@@ -54,7 +54,6 @@ from tanist.wire.amqp010.framing import (
 )
 from tanist.wire.amqp010.incoming import AGAIN, BLOCKED, SPAN_MAX, START, Incoming
 from tanist.wire.amqp010.output import WHOLE_SEGMENTS, Output
-from tanist.wire.amqp010.serial import WIRE_MASK, Ranges, unwrap
 from tanist.wire.amqp010.session_state import (
     ATTACHED,
     ATTACHING,
@@ -75,6 +74,7 @@ from tanist.wire.amqp010.session_state import (
     TRANSPORT_BUSY,
 )
 from tanist.wire.amqp010.values import Struct, TypedBytes, Value
+from tanist.wire.serial import WIRE_MASK, Ranges, unwrap
 
 HOLES_MAX: Final = 65536
 """Holes a peer may leave in what it completes: beyond any window of a client, and a few megabytes

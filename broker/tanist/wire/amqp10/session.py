@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Final
 
 from tanist.types import LocalProtocolError
-from tanist.wire.amqp010.serial import HALF, WIRE_MASK, unwrap
 from tanist.wire.amqp10 import link_state, session_state
 from tanist.wire.amqp10.composites import (
     Accepted,
@@ -53,6 +52,7 @@ from tanist.wire.amqp10.sender import Sender
 from tanist.wire.amqp10.settings import ConnectionSettings
 from tanist.wire.amqp10.settlement import Settlement
 from tanist.wire.amqp10.values import Composite, Described, Fields
+from tanist.wire.serial import HALF, WIRE_MASK, unwrap
 
 OUTGOING_WINDOW: Final = 0x7FFFFFFF
 """What we say we may send: what waits on our side has other limits, in the queues."""
