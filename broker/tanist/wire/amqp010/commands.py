@@ -21,9 +21,9 @@ from typing import Final
 
 from tanist.wire.amqp010 import codec
 from tanist.wire.amqp010.framing import WORD_CONTROL
-from tanist.wire.amqp010.serial import HALF, WIRE_MASK
 from tanist.wire.amqp010.spec import DEFINITIONS
 from tanist.wire.amqp010.values import Ranges, Struct, Value
+from tanist.wire.serial import HALF, WIRE_MASK
 
 COMPLETED_START: Final = b"\x02\x0a\x01\x00"
 """session.completed with ranges and without timely-reply: class, code, packing flags."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tanist.wire.amqp010.serial import HALF, WIRE_MASK, Ranges, unwrap
+from tanist.wire.serial import HALF, WIRE_MASK, Ranges, unwrap
 
 RUNS_MAX: Final = 65536
 """Holes a peer may leave in its command ids: beyond any client (Java replays at most 64 K

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from tanist.wire.amqp010.incoming import START
-from tanist.wire.amqp010.serial import WIRE_MASK, Ranges, unwrap
+from tanist.wire.serial import WIRE_MASK, Ranges, unwrap
 
 HOLES_MAX: Final = 65536
 """Holes a peer may leave in what it completes: beyond any window of a client, and a few megabytes

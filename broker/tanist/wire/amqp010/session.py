@@ -55,7 +55,6 @@ from tanist.wire.amqp010.framing import (
 from tanist.wire.amqp010.incoming import AGAIN, BLOCKED, SPAN_MAX, START, Incoming
 from tanist.wire.amqp010.outgoing import Outgoing
 from tanist.wire.amqp010.output import WHOLE_SEGMENTS, Output
-from tanist.wire.amqp010.serial import WIRE_MASK
 from tanist.wire.amqp010.session_state import (
     ATTACHED,
     ATTACHING,
@@ -76,6 +75,7 @@ from tanist.wire.amqp010.session_state import (
     TRANSPORT_BUSY,
 )
 from tanist.wire.amqp010.values import Struct, TypedBytes, Value
+from tanist.wire.serial import WIRE_MASK
 
 TEXT_MAX: Final = 1024
 """Characters of an error text that travel; str16 has room for 65535 octets of UTF-8."""

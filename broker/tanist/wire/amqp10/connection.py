@@ -140,9 +140,7 @@ class Connection:
         "user",
     )
 
-    def __init__(
-        self, settings: ConnectionSettings, now: float, bell: Bell | None = None
-    ) -> None:
+    def __init__(self, settings: ConnectionSettings, now: float, bell: Bell | None = None) -> None:
         """A client queues its protocol header at once; a server waits for the peer's.
 
         ``bell`` rings when ``data_to_send`` gets something to do.

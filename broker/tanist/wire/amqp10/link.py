@@ -45,6 +45,7 @@ class Link:
         "alive",
         "context",
         "flow_due",
+        "flow_owed",
         "handle",
         "max_message_size",
         "name",
@@ -71,6 +72,7 @@ class Link:
         self.snd_settle_mode = 2
         self.rcv_settle_mode = 0
         self.flow_due = False  # the session has it among the links to tell of
+        self.flow_owed = False  # it would be, if our attach had been sent
         self._introduced = False  # our own attach has been sent
         self._closed = False  # the peer's detach said closed
         self._in_error = False  # our own detach carried an error
@@ -176,6 +178,8 @@ class Link:
         if not self.role:
             attach.initial_delivery_count = 0
         self.session.send(attach)
+        if self.flow_owed:
+            self.session.flow_due(self)
 
     def _introduce_refusal(self) -> None:
         """An attach without a terminus of ours: there will be no link."""
@@ -218,6 +222,10 @@ class Link:
         self.detach(True, condition, text)
         self._told = True
         events.append(Detached(self, True, Error(condition, text), ours=True))
+
+    def introduced(self) -> bool:
+        """Whether the peer has our attach."""
+        return self._introduced
 
     def in_error(self) -> bool:
         """Whether we detached because of an error."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from tanist.wire.amqp010.serial import WIRE_MASK
 from tanist.wire.amqp10.codec import encode_performative
 from tanist.wire.amqp10.composites import DeliveryState
 from tanist.wire.amqp10.framing import DOFF, FRAME_HEADER, FRAME_HEADER_SIZE, TYPE_AMQP
@@ -19,6 +18,7 @@ from tanist.wire.amqp10.numbering import Numbering
 from tanist.wire.amqp10.output import Output
 from tanist.wire.amqp10.performatives import Transfer
 from tanist.wire.amqp10.twins import encode_continuation, encode_transfer
+from tanist.wire.serial import WIRE_MASK
 
 if TYPE_CHECKING:
     from tanist.wire.amqp10.sender import Sender

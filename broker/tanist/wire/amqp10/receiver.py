@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tanist.wire.amqp010.serial import HALF, WIRE_MASK
 from tanist.wire.amqp10 import link_state
 from tanist.wire.amqp10.composites import DeliveryState
 from tanist.wire.amqp10.conditions import (
@@ -24,6 +23,7 @@ from tanist.wire.amqp10.conditions import (
 from tanist.wire.amqp10.events import Delivery, Event, Flowed
 from tanist.wire.amqp10.link import TAG_MAX, Link
 from tanist.wire.amqp10.performatives import Attach, Flow, Transfer
+from tanist.wire.serial import HALF, WIRE_MASK
 
 if TYPE_CHECKING:
     from tanist.wire.amqp10.session import Session

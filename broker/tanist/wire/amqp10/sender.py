@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tanist.types import LocalProtocolError
-from tanist.wire.amqp010.serial import HALF, WIRE_MASK
 from tanist.wire.amqp10 import link_state
 from tanist.wire.amqp10.composites import DeliveryState
 from tanist.wire.amqp10.events import Event, Flowed
 from tanist.wire.amqp10.link import TAG_MAX, Link
 from tanist.wire.amqp10.performatives import Flow
+from tanist.wire.serial import HALF, WIRE_MASK
 
 if TYPE_CHECKING:
     from tanist.wire.amqp10.session import Session

@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Final
 
 from tanist.types import LocalProtocolError
-from tanist.wire.amqp010.serial import HALF, WIRE_MASK, unwrap
 from tanist.wire.amqp10 import link_state, session_state
 from tanist.wire.amqp10.composites import (
     Accepted,
@@ -54,6 +53,7 @@ from tanist.wire.amqp10.settings import ConnectionSettings
 from tanist.wire.amqp10.settlement import Settlement
 from tanist.wire.amqp10.values import Composite, Described, Fields
 from tanist.wire.bell import Bell
+from tanist.wire.serial import HALF, WIRE_MASK, unwrap
 
 OUTGOING_WINDOW: Final = 0x7FFFFFFF
 """What we say we may send: what waits on our side has other limits, in the queues."""
@@ -86,6 +86,7 @@ class Session:
 
     __slots__ = (
         "_attaching",
+        "_blocked",
         "_by_handle",
         "_errant",
         "_flow_due",
@@ -122,6 +123,7 @@ class Session:
         self.links: dict[int, Link] = {}
         self._shared = shared
         self._touched = False
+        self._blocked = False  # the owner is to be told when nothing waits any more
         self._by_handle: dict[int, Link] = {}
         self._attaching: dict[tuple[str, bool], Link] = {}
         self._errant: set[int] = set()
@@ -276,6 +278,8 @@ class Session:
             message = prefix + payload
             outgoing.put(Waiting(link, number, tag, message, settled, state, message_format))
             self._pump()
+            if outgoing.waiting:
+                self._blocked = True
         return number
 
     def _pump(self) -> None:
@@ -290,6 +294,9 @@ class Session:
 
     def flow_due(self, link: Link) -> None:
         """The peer must be told the state of ``link`` at the end of the step."""
+        if not link.introduced():
+            link.flow_owed = True
+            return
         if not link.flow_due:
             link.flow_due = True
             self._flows.append(link)
@@ -350,7 +357,7 @@ class Session:
             flows, self._flows = self._flows, []
             for link in flows:
                 link.flow_due = False
-                if link.alive:
+                if link.alive and link.state != link_state.DETACH_RCVD:
                     self._write_flow(link)
         if self._flow_due or (self._in_next >= self._in_low and self.remote is not None):
             self._send_flow(Flow(None, 0, 0, 0))
@@ -485,8 +492,9 @@ class Session:
         outgoing.window = max(0, flow.incoming_window - under_way)
         if outgoing.waiting:
             self._pump()
-            if not outgoing.waiting:
-                events.append(Writable(self))
+        if self._blocked and not outgoing.waiting:
+            self._blocked = False
+            events.append(Writable(self))
         handle = flow.handle
         if handle is None:
             if flow.echo:

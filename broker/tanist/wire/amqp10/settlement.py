@@ -9,12 +9,12 @@ Source: AMQP 1.0, 2.7.6 "disposition".
 
 from __future__ import annotations
 
-from tanist.wire.amqp010.serial import WIRE_MASK, Ranges
 from tanist.wire.amqp10.codec import encode_performative
 from tanist.wire.amqp10.composites import DeliveryState
 from tanist.wire.amqp10.output import Output
 from tanist.wire.amqp10.performatives import Disposition
 from tanist.wire.amqp10.twins import encode_disposition
+from tanist.wire.serial import WIRE_MASK, Ranges
 
 RECEIVER = True
 """The role that a receiver says in its dispositions."""

@@ -14,7 +14,7 @@ from tanist.wire.amqp010.incoming import (
     START,
     Incoming,
 )
-from tanist.wire.amqp010.serial import WIRE_MASK
+from tanist.wire.serial import WIRE_MASK
 
 STARTS = st.sampled_from([0, 1, 1000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF])
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tanist.wire.amqp010.outgoing import HOLES_MAX, START, Outgoing
-from tanist.wire.amqp010.serial import WIRE_MASK
+from tanist.wire.serial import WIRE_MASK
 
 BEGINNINGS = st.sampled_from([0, 7, 0x7FFFFFF0, 0xFFFFFFF0])
 

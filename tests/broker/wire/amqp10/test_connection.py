@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,11 @@ from tanist.wire.amqp10.events import (
     Attaching,
     Begun,
     Closed,
+    Delivery,
+    Detached,
+    Disposed,
+    Ended,
+    Event,
     Failed,
     Opened,
     Opening,
@@ -35,7 +43,9 @@ from tanist.wire.amqp10.performatives import (
     SaslInit,
     SaslMechanisms,
     SaslOutcome,
+    Transfer,
 )
+from tanist.wire.amqp10.sender import Sender
 from tanist.wire.negotiate import HEADER_0_10, HEADER_1_0, HEADER_1_0_SASL, HEADER_1_0_TLS
 from tests.broker.wire.amqp10.pair import (
     BARE,
@@ -50,6 +60,8 @@ from tests.broker.wire.amqp10.pair import (
     sasl,
     sent,
 )
+
+CAPTURES = Path(__file__).resolve().parents[3] / "data" / "captures"
 
 INIT = sasl(SaslInit("ANONYMOUS", b"me", "host.example"))
 OPEN = frame(Open("peer", "host.example", desired_capabilities=("ANONYMOUS-RELAY",)))
@@ -356,6 +368,70 @@ def test_a_trickle_of_octets_is_no_sign_of_life():
         pair.server.receive_data(b"\0", now)
     (failed,) = pair.server.tick(4.0)
     assert isinstance(failed, Failed)
+
+
+# -- recorded clients -----------------------------------------------------------------------------
+
+
+class Recorded:
+    """A server that repeats what the original did: it sends the messages that the original sent."""
+
+    def __init__(self) -> None:
+        self.owner = Owner(Connection(ConnectionSettings(), 0.0))
+        self.names: dict[tuple[int, int], str] = {}
+        self.server_bytes = b""
+        self.told: list[Event] = []
+        self.transfers = [0, 0]
+
+    def client_says(self, data: bytes) -> None:
+        self.told += self.owner.handle(self.owner.connection.receive_data(data, 0.0))
+        self.transfers[0] += data.count(b"\0\x53\x14")
+        self.owner.connection.data_to_send()
+
+    def server_said(self, data: bytes) -> None:
+        for channel, performative, payload in frames(data):
+            if isinstance(performative, Attach):
+                self.names[channel, performative.handle] = performative.name
+            elif isinstance(performative, Transfer):
+                self.transfers[1] += 1
+                name = self.names[channel, performative.handle]
+                (link,) = [
+                    link
+                    for session in self.owner.connection.sessions.values()
+                    for link in session.links.values()
+                    if link.name == name and isinstance(link, Sender)
+                ]
+                assert performative.delivery_tag is not None
+                link.send(performative.delivery_tag, payload, performative.settled is True)
+
+
+RECORDINGS = sorted(path.stem for path in CAPTURES.glob("*1.0*.jsonl"))
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDINGS if "-1.0-" in name])
+def test_recorded_clients_are_served(name):
+    recorded = Recorded()
+    for line in (CAPTURES / f"{name}.jsonl").read_text(encoding="ascii").splitlines():
+        entry = json.loads(line)
+        if "hex" in entry:
+            data = bytes.fromhex(entry["hex"])
+            if entry["from"] == "client":
+                recorded.client_says(data)
+            else:
+                recorded.server_said(data)
+    told = recorded.told
+    assert not of(Failed, told)
+    assert not [event for event in of(Ended, told) + of(Detached, told) if event.ours]
+    assert len(of(Delivery, told)) == recorded.transfers[0]
+    settled = {
+        number for event in of(Disposed, told) for number in range(event.first, event.last + 1)
+    }
+    if "refused" in name:
+        assert [type(event) for event in told][:2] == [SaslStart, Opening]
+    elif "heartbeat" not in name:
+        assert sum(recorded.transfers) > 0
+        assert len(settled) == recorded.transfers[1]
+        assert isinstance(told[-1], Closed)
 
 
 # -- hostile bytes --------------------------------------------------------------------------------

@@ -294,3 +294,29 @@ def test_flow_for_a_link_that_is_not_answered_yet_counts():
         link.send(b"t", b"too early")
     link.attach_ok(Source(), Target())
     assert link.credit == 7
+
+
+def test_a_flow_is_not_sent_before_our_attach():
+    raw = Raw(auto=False).begun()
+    sender = attaching(raw, Attach("a", 0, True, source=Source(), target=Target()))
+    receiver = attaching(raw, Attach("b", 1, False, source=Source(), target=Target()))
+    raw.say(Flow(0, 9, 0, 9, 0, 0, 7, echo=True))
+    assert isinstance(receiver, Receiver)
+    receiver.flow(5)
+    assert raw.sent() == []
+    sender.attach_ok(Source(), Target())
+    receiver.attach_ok(Source(), Target())
+    sent = raw.sent()
+    assert [type(item) for item in sent] == [Attach, Attach, Flow, Flow]
+    assert [item.link_credit for item in sent if isinstance(item, Flow)] == [7, 5]
+
+
+def test_a_flow_is_not_sent_behind_the_peers_detach():
+    raw = Raw(auto=False).begun()
+    link = attaching(raw, Attach("a", 0, True, source=Source(), target=Target()))
+    link.attach_ok(Source(), Target())
+    raw.sent()
+    raw.say(Flow(0, 9, 0, 9, 0, 0, 7, echo=True), Detach(0, True))
+    assert raw.sent() == []
+    link.detach()
+    assert [type(item) for item in raw.sent()] == [Detach]

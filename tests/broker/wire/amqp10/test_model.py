@@ -71,6 +71,7 @@ class Side:
         self.connection = Connection(settings_, 0.0)
         self.wire = b""
         self.links: dict[str, Sender | Receiver] = {}
+        self.unattached: list[Attaching] = []
         self.unanswered: list[Detached] = []
         self.told: list[Event] = []
 
@@ -87,11 +88,18 @@ class Side:
             elif isinstance(event, Opening):
                 self.handle(self.connection.open_ok("server"))
             elif isinstance(event, Attaching):
-                event.link.attach_ok(event.attach.source, event.attach.target)
-                assert isinstance(event.link, (Sender, Receiver))
-                self.links[event.link.name] = event.link
+                self.unattached.append(event)
             elif isinstance(event, Detached) and event.link.alive:
                 self.unanswered.append(event)
+
+    def attach_all(self) -> None:
+        """Answer every attach; a receiver may have been granted credit in the same breath."""
+        for event in self.unattached:
+            link = event.link
+            assert isinstance(link, (Sender, Receiver))
+            self.links[link.name] = link
+            link.attach_ok(event.attach.source, event.attach.target)
+        self.unattached.clear()
 
     def flush(self) -> None:
         self.wire += self.connection.data_to_send()
@@ -144,6 +152,8 @@ class World:
         self.session: Session = self.client.connection.begin()
         for number in range(4):
             self.add_link(number % 2 == 0)
+        self.carry_all()
+        self.server.attach_all()
         self.carry_all()
         for flow in self.all:
             self.grant_credit(flow, 6, False, False)
@@ -249,6 +259,9 @@ class World:
             link.detach(closed)
             flow.over = True
 
+    def answer_attaches(self) -> None:
+        self.server.attach_all()
+
     def answer_detaches(self, client) -> None:
         side = self.client if client else self.server
         for event in side.unanswered:
@@ -273,6 +286,8 @@ class World:
             assert len(arrived) <= flow.granted
 
     def everything_arrives(self) -> None:
+        self.carry_all()
+        self.answer_attaches()
         self.carry_all()
         for flow in self.all:
             self.collect(flow)
@@ -367,6 +382,10 @@ class Machines(RuleBasedStateMachine):
     def detach(self, index, by_sender, closed) -> None:
         self.world.detach(index, by_sender, closed)
 
+    @rule()
+    def answer_attaches(self) -> None:
+        self.world.answer_attaches()
+
     @rule(client=st.booleans())
     def answer_detaches(self, client) -> None:
         self.world.answer_detaches(client)
@@ -418,8 +437,10 @@ def test_long_walks(seed):
             world.drained(yes())
         elif step < 0.95:
             world.detach(index, yes(), yes())
-        elif step < 0.97:
+        elif step < 0.96:
             world.attach(yes())
+        elif step < 0.97:
+            world.answer_attaches()
         elif step < 0.99:
             world.answer_detaches(yes())
         else:

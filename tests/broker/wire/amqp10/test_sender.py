@@ -210,3 +210,18 @@ def test_a_receiver_that_is_ahead_of_us_loses_nothing():
     sender = raw.receiver(3)
     flow(raw, 5, 2)
     assert sender.credit == 5
+
+
+def test_the_owner_hears_that_it_may_write_also_when_what_waited_was_dropped():
+    raw = Raw().begun(Begin(None, 0, 1, 100))
+    sender = raw.receiver()
+    flow(raw, 10, 0, window=1)
+    sender.send(b"0", b"")
+    sender.send(b"1", b"")
+    session = sender.session
+    assert not session.writable
+    sender.detach()
+    assert session.writable
+    events = raw.say(Flow(1, 1, 0, 100))
+    assert [type(event) for event in events] == [Writable]
+    assert raw.say(Flow(1, 1, 0, 100)) == []

@@ -1,7 +1,8 @@
-"""Command ids: 32 bits on the wire, plain growing integers inside.
+"""Serial numbers: 32 bits on the wire, plain growing integers inside.
 
-Command ids are serial numbers (specification 0-10, "session": RFC 1982 arithmetic modulo 2^32).
-Inside a session they are kept *unwrapped*: ordinary integers whose low 32 bits are the wire id.
+The commands of AMQP 0-10 and the transfers and deliveries of AMQP 1.0 have serial numbers
+(specification 0-10, "session"; 1.0, 2.8.10 "sequence-no": RFC 1982 arithmetic modulo 2^32). Inside
+a session they are kept *unwrapped*: ordinary integers whose low 32 bits are the wire id.
 ``unwrap`` finds the integer nearest to a reference that has these low bits; after that, order,
 differences and sets are ordinary arithmetic, and no comparison needs to remember that ids wrap.
 

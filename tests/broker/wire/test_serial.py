@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tanist.wire.amqp010.serial import WIRE_MASK, Ranges, unwrap
+from tanist.wire.serial import WIRE_MASK, Ranges, unwrap
 
 WIRE = st.integers(0, WIRE_MASK)
 PAIRS = st.tuples(st.integers(-60, 60), st.integers(0, 20)).map(lambda p: (p[0], p[0] + p[1]))
