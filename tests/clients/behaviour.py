@@ -136,6 +136,34 @@ class ClientBehaviour:
             assert "internal-error" in reopened.reason
         eventually(lambda: sorted(set(first.got() + second.got())), list(range(1, 61)))
 
+    def test_a_link_that_the_broker_ends_ends_its_task(self, client, peer):
+        broker = peer()
+        driven = client(self.NAME)
+        driven.connect(broker.address)
+        receive = driven.do(protocol.Receive, "q")
+        broker.wait(lambda line: line.get("attached") == "q")
+        broker.tell(detach="amqp:resource-deleted")
+        fatal = driven.wait(is_fatal)
+        assert fatal.task == receive
+        assert "told to" in fatal.text
+        assert driven.ended(receive).reason == "error"
+        send = driven.do(protocol.Send, "q", "p", 1, 5)
+        assert driven.ended(send).reason == "count"
+        assert driven.close() == 0
+
+    def test_a_link_that_the_broker_ends_is_opened_anew_if_asked(self, client, peer):
+        broker = peer("--accept", "20")
+        driven = client(self.NAME)
+        driven.connect(broker.address, reopen=True)
+        send = driven.do(protocol.Send, "q", "p", 1, 60, window=30)
+        driven.wait_ok(send, 20)
+        broker.wait(lambda line: "got" in line, 50)
+        broker.tell(accept=-1, detach="amqp:resource-deleted")
+        assert driven.ended(send).reason == "count"
+        assert driven.numbers(protocol.Info, send) == list(range(21, 51))
+        assert driven.event(protocol.Reopened).in_doubt == 30
+        eventually(lambda: broker.got()[50:], list(range(21, 61)))
+
     def test_it_gives_up_if_not(self, client, peer):
         broker = peer()
         driven = client(self.NAME)

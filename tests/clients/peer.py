@@ -4,7 +4,8 @@ Runs with the Python that has Proton (``clients/setup``), so it imports nothing 
 ``python peer.py PORT [--accept N] [--count N]``. A queue exists as soon as it is named. Unsettled deliveries of
 a link that ends go back to their places, counted. ``--accept N``: accept N messages, then say nothing
 of those that come. ``--count N``: every message was delivered in vain N times before. Everything that happens is a line of JSON on stdout; a line of JSON on stdin is a
-command: ``{"close": CONDITION}`` closes every connection, ``{"accept": N}`` changes the number.
+command: ``{"close": CONDITION}`` closes every connection, ``{"detach": CONDITION}`` every link,
+``{"accept": N}`` changes the number.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class Peer(MessagingHandler):
         self.accept_left = accept
         self.queues: dict[str, Queue] = {}
         self.connections: list = []
+        self.links: list = []
         self.unsettled: dict = {}  # link -> {tag: entry}
         self.commands = EventInjector()
 
@@ -96,6 +98,12 @@ class Peer(MessagingHandler):
         """Carry out a command from stdin."""
         command = event.subject
         self.accept_left = command.get("accept", self.accept_left)
+        if "detach" in command:
+            for link in self.links:
+                link.condition = Condition(command["detach"], "told to")
+                link.close()
+                if link in self.unsettled:
+                    self.end(link)
         if "close" in command:
             for connection in self.connections:
                 connection.condition = Condition(command["close"], "told to")
@@ -116,11 +124,14 @@ class Peer(MessagingHandler):
         """A connection is gone: what its links held goes back."""
         if connection in self.connections:
             self.connections.remove(connection)
-        for link in [link for link in self.unsettled if link.connection == connection]:
-            self.end(link)
+        for link in [link for link in self.links if link.connection == connection]:
+            self.links.remove(link)
+            if link in self.unsettled:
+                self.end(link)
 
     def on_link_opening(self, event) -> None:
         link = event.link
+        self.links.append(link)
         asked = link.remote_source if link.is_sender else link.remote_target
         terminus = link.source if link.is_sender else link.target
         terminus.copy(asked)
@@ -134,6 +145,7 @@ class Peer(MessagingHandler):
 
     def on_link_closing(self, event) -> None:
         say(detached=event.link.name)
+        self.links.remove(event.link)
         if event.link in self.unsettled:
             self.end(event.link)
 
