@@ -143,12 +143,19 @@ class Backup:
 
     def _refuse(self, connection: socket.socket) -> None:
         read = connection.makefile("rb").read
-        assert read(8) == b"AMQP\x03\x01\x00\x00"
+        self._header(read, b"AMQP\x03\x01\x00\x00")
         connection.sendall(b"AMQP\x03\x01\x00\x00" + self._sasl(self.MECHANISMS))
         self.init = self._frame(read)
         connection.sendall(self._sasl(self.OUTCOME))
-        assert read(8) == b"AMQP\x00\x01\x00\x00"
+        self._header(read, b"AMQP\x00\x01\x00\x00")
         self._frame(read)
+
+    @staticmethod
+    def _header(read, expected: bytes) -> None:
+        header = read(8)
+        if len(header) < 8:
+            raise EOFError
+        assert header == expected
 
     @staticmethod
     def _sasl(body: bytes) -> bytes:

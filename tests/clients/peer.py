@@ -23,6 +23,9 @@ from proton.reactor import ApplicationEvent, Container, EventInjector
 WINDOW = 200
 """Credit for each sender."""
 
+IDLE_S = 2.0
+"""A client that sent nothing for so long is dropped."""
+
 
 def say(**fields) -> None:
     """One line on stdout."""
@@ -108,6 +111,9 @@ class Peer(MessagingHandler):
             for connection in self.connections:
                 connection.condition = Condition(command["close"], "told to")
                 connection.close()
+
+    def on_connection_bound(self, event) -> None:
+        event.transport.idle_timeout = IDLE_S  # clients are told half of it, as by other brokers
 
     def on_connection_opening(self, event) -> None:
         self.connections.append(event.connection)
