@@ -111,6 +111,7 @@ class PeerProcess:
 
 class Backup:
     """A broker that lets nobody in: it authenticates, reads the client's Open and drops the connection.
+    Clients may do without SASL.
 
     ``connections`` counts what came; ``init`` is the last sasl-init frame, as bytes.
     """
@@ -143,19 +144,20 @@ class Backup:
 
     def _refuse(self, connection: socket.socket) -> None:
         read = connection.makefile("rb").read
-        self._header(read, b"AMQP\x03\x01\x00\x00")
-        connection.sendall(b"AMQP\x03\x01\x00\x00" + self._sasl(self.MECHANISMS))
-        self.init = self._frame(read)
-        connection.sendall(self._sasl(self.OUTCOME))
-        self._header(read, b"AMQP\x00\x01\x00\x00")
+        if self._header(read) == b"AMQP\x03\x01\x00\x00":
+            connection.sendall(b"AMQP\x03\x01\x00\x00" + self._sasl(self.MECHANISMS))
+            self.init = self._frame(read)
+            connection.sendall(self._sasl(self.OUTCOME))
+            self._header(read)
         self._frame(read)
 
     @staticmethod
-    def _header(read, expected: bytes) -> None:
-        header = read(8)
+    def _header(read) -> bytes:
+        header: bytes = read(8)
         if len(header) < 8:
             raise EOFError
-        assert header == expected
+        assert header in (b"AMQP\x03\x01\x00\x00", b"AMQP\x00\x01\x00\x00")
+        return header
 
     @staticmethod
     def _sasl(body: bytes) -> bytes:
