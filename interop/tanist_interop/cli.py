@@ -23,6 +23,8 @@ from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
 
 USAGE_ERROR: Final = 64
 DEFAULT: Final = "kill-primary"
+DEFAULT_PROTOCOL: Final = "amqp0-10"
+"""Clients that speak another one are run when they are named."""
 
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 SOAK_MIN_S: Final = 10
@@ -42,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     add("--scenario", default="", help=f"name, names with commas, or all; default {DEFAULT}")
     add("--repeat", type=int, default=1, help="so many runs, with seeds counting up")
     add("--seed", type=int, default=1, help="of the first run; draws the moment of the fault")
-    add("--clients", default="", help="names with commas; default: every client there is")
+    add("--clients", default="", help=f"names with commas; default: all of {DEFAULT_PROTOCOL}")
     add("--out", type=Path, default=Path("runs"), help="folder of the run folders")
     add("--soak", type=duration, metavar="TIME", help="the soak for so long: 90s, 30m, 1h")
     add("--messages", type=int, default=0, help="acknowledged messages per run, not the default")
@@ -74,8 +76,10 @@ def choose_scenarios(names: str) -> list[Scenario]:
 
 
 def choose_clients(names: str, there: dict[str, ClientSpec]) -> list[ClientSpec]:
-    """The clients of these names, all if there are no names. Raises: KeyError."""
-    return [there[name] for name in names.split(",")] if names else list(there.values())
+    """The clients of these names; without names all of the default protocol. Raises: KeyError."""
+    if names:
+        return [there[name] for name in names.split(",")]
+    return [spec for spec in there.values() if spec.protocol == DEFAULT_PROTOCOL]
 
 
 def listing(there: dict[str, ClientSpec]) -> str:
@@ -83,7 +87,10 @@ def listing(there: dict[str, ClientSpec]) -> str:
     out = ["scenarios:"]
     out += [f"  {name:22} {scenario.summary}" for name, scenario in CATALOGUE.items()]
     out += ["clients:"]
-    out += [f"  {name:22} {spec.library}; needs {spec.needs}" for name, spec in there.items()]
+    out += [
+        f"  {name:22} {spec.protocol}, {spec.library}; needs {spec.needs}"
+        for name, spec in there.items()
+    ]
     return "\n".join(out)
 
 
@@ -107,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (BadClient, history.DamagedHistory, OSError) as error:
         return _usage(str(error))
     if not clients:
-        return _usage(f"no clients in {options.clients_dir}; see --clients-dir")
+        return _usage(f"no clients in {options.clients_dir}; see --list and --clients-dir")
     if options.soak and (options.messages or options.scenario not in ("", SOAK.name)):
         return _usage(
             "--soak is a scenario of its own, and ends by the clock: leave the others out"

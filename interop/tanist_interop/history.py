@@ -22,7 +22,7 @@ DRILL: Final = "drill"
 NOTES: Final[dict[str, str]] = {
     "run": "first record: scenario (all its fields), seed, command, clients",
     "client": "a client program is up: its `init_ok` and the offset of its clock",
-    "not_run": "a client cannot run here: client, reason, remedy",
+    "not_run": "a client cannot run here: client, reason, remedy, optional",
     "request": "what the drill told the source: request",
     "mark": "a moment: name, and node where it has one",
     "fault": "a fault: name, node, phase (begin, end)",

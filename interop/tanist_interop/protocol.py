@@ -487,9 +487,11 @@ what to send and receive, and records what it says; all judgement is in the dril
 * A program that cannot run here (no runtime, no library) exits with code **127**; one line on
   stderr says what is missing. `clients/<name>/client.json` names the program, for example
   `{"name": "python-qpid", "library": "qpid.messaging 1.36", "command": ["./run"],
-  "needs": "Python 2.7", "setup": "clients/setup", "shared": false}`; `command` is started in the
-  folder of that file; `shared` true = one process for its sender and its receiver (for what is
-  slow to start).
+  "protocol": "amqp0-10", "needs": "Python 2.7", "setup": "clients/setup", "shared": false,
+  "optional": false}`; `command` is started in the folder of that file; `protocol` is what it speaks
+  to the broker, `amqp0-10` or `amqp1.0`; `shared` true = one process for its sender and its
+  receiver (for what is slow to start); `optional` true = its library cannot be had everywhere, so
+  that it is no failure when it is not run.
 * The first request is `init`. Every request gets exactly one reply; a request whose type the
   program does not know gets `unsupported`.
 * `send`, `receive` and `drain` start **tasks** that run side by side (several senders and receivers

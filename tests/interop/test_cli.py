@@ -68,6 +68,16 @@ def test_a_soak_from_the_command_line(capsys, clients_dir, monkeypatch):
     assert options.arguments == ("--soak", "1800s", "--broker-option=--trace")
 
 
+def test_clients_of_another_protocol_run_when_they_are_named(clients_dir):
+    (clients_dir / "a" / "client.json").write_text(
+        '{"name": "a", "command": ["x"], "protocol": "amqp1.0"}'
+    )
+    there = cli.discover(clients_dir)
+    assert [spec.name for spec in cli.choose_clients("", there)] == ["b"]
+    assert [spec.name for spec in cli.choose_clients("b,a", there)] == ["b", "a"]
+    assert "a                      amqp1.0, " in cli.listing(there)
+
+
 def test_all_scenarios():
     assert cli.choose_scenarios("all") == list(CATALOGUE.values())
     names = [scenario.name for scenario in cli.choose_scenarios("no-fault,kill-primary")]

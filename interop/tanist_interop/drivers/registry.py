@@ -9,6 +9,9 @@ from typing import Final
 
 DEFAULT_REMEDY: Final = "clients/setup"
 
+PROTOCOLS: Final = ("amqp0-10", "amqp1.0")
+"""What a program may speak to the broker; the first one if it does not say."""
+
 MAX_CLIENTS: Final = 64
 """More folders than this are not clients of ours."""
 
@@ -24,11 +27,15 @@ class ClientSpec:
     name: str
     folder: Path
     command: tuple[str, ...]
+    protocol: str = PROTOCOLS[0]
+    """What it speaks to the broker, one of ``PROTOCOLS``."""
     library: str = ""
     needs: str = ""
     remedy: str = DEFAULT_REMEDY
     shared: bool = False
     """One process for its sender and its receiver."""
+    optional: bool = False
+    """Its library cannot be had everywhere: that it is not run is no failure, in CI neither."""
 
 
 def parse(path: Path) -> ClientSpec:
@@ -41,14 +48,19 @@ def parse(path: Path) -> ClientSpec:
         raise BadClient(f"{path}: {error!r}") from error
     if not ok or not all(isinstance(word, str) for word in command):
         raise BadClient(f"{path}: name must be a string, command a list of strings")
+    speaks = value.get("protocol", PROTOCOLS[0])
+    if speaks not in PROTOCOLS:
+        raise BadClient(f"{path}: protocol must be one of {', '.join(PROTOCOLS)}")
     return ClientSpec(
         name=name,
         folder=path.parent.resolve(),
         command=tuple(command),
+        protocol=speaks,
         library=str(value.get("library", "")),
         needs=str(value.get("needs", "")),
         remedy=str(value.get("setup", DEFAULT_REMEDY)),
         shared=bool(value.get("shared", False)),
+        optional=bool(value.get("optional", False)),
     )
 
 

@@ -50,7 +50,7 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     clients = options.clients
     runs: list[tuple[table.Results, float]] = []
-    missing: dict[str, object] = {}
+    missing: dict[str, dict[str, object]] = {}
     values: list[Valid] = []
     for number in range(options.repeat):
         for scenario in options.scenarios:
@@ -66,8 +66,9 @@ def run(options: Options, say: Callable[[str], None]) -> int:
         say(table.summary(runs))
     (options.out / "summary.txt").write_text(table.summary(runs), "utf-8")
     (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))
-    if missing and options.not_run_fails:
-        say(f"not run, which is a failure here: {', '.join(sorted(missing))}")
+    required = sorted(name for name, note in missing.items() if not note.get("optional"))
+    if required and options.not_run_fails:
+        say(f"not run, which is a failure here: {', '.join(required)}")
         values.append(Valid.FALSE)
     return EXIT_CODES[combine(values)]
 

@@ -123,6 +123,7 @@ class Play:
             if missing:
                 note: dict[str, object] = {"type": "not_run", "client": spec.name}
                 note |= {"reason": missing[0].reason or spec.needs, "remedy": spec.remedy}
+                note["optional"] = spec.optional
                 self.journal.add(time.monotonic_ns(), DRILL, note)
                 self._progress(f"{spec.name} not run: {note['reason']} (try {spec.remedy})")
             else:

@@ -18,7 +18,8 @@ def write(folder, name, value):
 
 
 def test_clients_are_found_in_order(tmp_path):
-    write(tmp_path, "b", {"name": "b", "command": ["./run"], "needs": "luck", "shared": True})
+    more = {"needs": "luck", "shared": True, "protocol": "amqp1.0", "optional": True}
+    write(tmp_path, "b", {"name": "b", "command": ["./run"], **more})
     write(tmp_path, "a", {"name": "a", "command": ["x", "y"], "setup": "apt"})
     (tmp_path / "setup").write_text("")
     found = discover(tmp_path)
@@ -26,12 +27,14 @@ def test_clients_are_found_in_order(tmp_path):
     assert found["a"].command == ("x", "y")
     assert (found["a"].remedy, found["b"].remedy) == ("apt", registry.DEFAULT_REMEDY)
     assert (found["b"].needs, found["b"].shared, found["a"].shared) == ("luck", True, False)
+    assert (found["b"].protocol, found["a"].protocol) == ("amqp1.0", "amqp0-10")
+    assert (found["b"].optional, found["a"].optional) == (True, False)
 
 
 @pytest.mark.parametrize(
     "value",
     ["nonsense", "[]", {"name": "x"}, {"name": "x", "command": []}, {"name": 1, "command": ["x"]},
-     {"name": "x", "command": [1]}],
+     {"name": "x", "command": [1]}, {"name": "x", "command": ["x"], "protocol": "mqtt"}],
 )  # fmt: skip
 def test_a_bad_file_is_refused(tmp_path, value):
     write(tmp_path, "x", value)
@@ -55,6 +58,7 @@ def test_not_too_many(tmp_path, monkeypatch):
 
 def test_our_own_clients_are_well_described():
     for spec in discover(ROOT / "clients").values():
+        assert '"protocol"' in (spec.folder / "client.json").read_text()
         assert spec.name == spec.folder.name
         assert spec.needs
         assert (ROOT / spec.remedy).exists()

@@ -26,3 +26,6 @@ def test_a_client_that_did_not_run_is_skipped_or_a_failure(results):
     assert (relaxed.get("tests"), relaxed.get("skipped")) == ("3", "1")
     strict = ET.fromstring(document(runs, True))
     assert (strict.get("skipped"), strict.get("failures")) == ("0", "1")
+    results["context"]["not_run"][0]["optional"] = True
+    optional = ET.fromstring(document(runs, True))
+    assert (optional.get("skipped"), optional.get("failures")) == ("1", "0")

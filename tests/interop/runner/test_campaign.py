@@ -66,6 +66,16 @@ def test_a_client_that_cannot_run_fails_only_in_ci(options, clients_dir):
     assert said[-1] == "not run, which is a failure here: b"
 
 
+def test_an_optional_client_may_be_missing_anywhere(options, clients_dir):
+    (clients_dir / "b" / "client.json").write_text(
+        '{"name": "b", "command": ["./nothing"], "optional": true}'
+    )
+    clients = list(discover(clients_dir).values())
+    said = []
+    assert campaign.run(options(clients=clients, not_run_fails=True), said.append) == 0
+    assert "not run: b" in said[-1]
+
+
 def test_an_invalid_run_and_an_unknown_one(options, monkeypatch):
     monkeypatch.setenv("FAKE_FAULT", "lose")
     assert campaign.run(options(), lambda _: None) == 1

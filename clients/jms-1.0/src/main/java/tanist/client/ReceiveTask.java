@@ -1,0 +1,144 @@
+package tanist.client;
+
+import jakarta.jms.JMSException;
+import jakarta.jms.Message;
+import jakarta.jms.MessageConsumer;
+import jakarta.jms.Session;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.qpid.jms.JmsSession;
+import org.apache.qpid.jms.policy.JmsDefaultPrefetchPolicy;
+import org.json.JSONObject;
+
+/** Receives with CLIENT_ACKNOWLEDGE: both {@code receive} and {@code drain}. */
+final class ReceiveTask extends Tasks.Task {
+    private static final long POLL_MS = 100;
+
+    /** A message waits at most so long for its acknowledgement when no other comes. */
+    private static final long ACK_MS = 20;
+
+    private record Taken(String producer, long sn) {}
+
+    private final int prefetch;
+    private final int ackEvery;
+    private final long limit;
+    private final boolean drain;
+    private final double idle;
+
+    private final List<Taken> unacked = new ArrayList<>(); // guarded by itself
+    private Message last;
+
+    ReceiveTask(Tasks tasks, JSONObject request) {
+        super(tasks, request);
+        prefetch = Math.max(1, request.optInt("prefetch", 100));
+        // Credit comes back with the acknowledgement: without one before the last of it, nothing moves.
+        int half = Math.max(1, prefetch / 2);
+        ackEvery = Math.min(half, Math.max(1, request.optInt("ack_every", 1)));
+        limit = request.optLong("count", 0);
+        drain = request.getString("type").equals("drain");
+        idle = request.optDouble(drain ? "empty_s" : "idle_s", 0);
+    }
+
+    @Override
+    String work() throws Exception {
+        Session session = link.connection().createSession(false, Session.CLIENT_ACKNOWLEDGE);
+        ((JmsDefaultPrefetchPolicy) ((JmsSession) session).getPrefetchPolicy()).setQueuePrefetch(prefetch);
+        MessageConsumer consumer = session.createConsumer(session.createQueue(queue));
+        String reason = receive(consumer);
+        acknowledge();
+        if (!closing && !link.isDead()) {
+            consumer.close();
+            session.close();
+        }
+        return reason;
+    }
+
+    @Override
+    long doubt(String reason) {
+        settle(); // these come again
+        return 0;
+    }
+
+    private String receive(MessageConsumer consumer) throws JMSException {
+        long quietSince = System.nanoTime();
+        while (!stopping) {
+            if (link.isDead()) {
+                throw new JMSException("the connection is closed");
+            }
+            Message message = consumer.receive(isUnacked(1) ? ACK_MS : POLL_MS);
+            long now = System.nanoTime();
+            if (message != null) {
+                take(message);
+                quietSince = now;
+                if (limit > 0 && count >= limit) {
+                    return "count";
+                }
+                continue;
+            }
+            acknowledge();
+            if (drain) {
+                quietSince = Math.max(quietSince, link.connectedSince(now));
+            }
+            if (idle > 0 && now - quietSince >= idle * 1e9) {
+                return drain ? "empty" : "idle";
+            }
+        }
+        return "stopped";
+    }
+
+    private void take(Message message) throws JMSException {
+        last = message;
+        if (!message.propertyExists("producer") || !message.propertyExists("sn")) {
+            report.error(id, false, "IllegalArgumentException: a message without producer and sn");
+            message.acknowledge();
+            return;
+        }
+        Taken taken = new Taken(message.getStringProperty("producer"), message.getLongProperty("sn"));
+        count++;
+        synchronized (unacked) {
+            unacked.add(taken);
+        }
+        // JMS counts this delivery as well, AMQP those before it.
+        int before = message.getIntProperty("JMSXDeliveryCount") - 1;
+        Map<String, Object> extra = Map.of("redelivered", message.getJMSRedelivered(), "count", before);
+        report.message("received", id, taken.producer(), taken.sn(), extra);
+        if (isUnacked(ackEvery)) {
+            acknowledge();
+        }
+    }
+
+    private boolean isUnacked(int messages) {
+        synchronized (unacked) {
+            return unacked.size() >= messages;
+        }
+    }
+
+    private void acknowledge() {
+        if (!isUnacked(1)) {
+            return;
+        }
+        boolean unknown = true;
+        try {
+            last.acknowledge();
+            unknown = false;
+        } catch (JMSException error) { // whatever of this the broker still has comes again
+            System.err.println("acknowledge: " + Tasks.describe(error));
+        }
+        acknowledged(unknown);
+    }
+
+    private void acknowledged(boolean unknown) {
+        synchronized (unacked) {
+            for (Taken taken : unacked) {
+                report.message("acked", id, taken.producer(), taken.sn(), Map.of("unknown", unknown));
+            }
+            unacked.clear();
+        }
+    }
+
+    @Override
+    void settle() {
+        acknowledged(true);
+    }
+}

@@ -1,0 +1,159 @@
+package tanist.client;
+
+import jakarta.jms.Connection;
+import jakarta.jms.JMSException;
+import jakarta.jms.Session;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.json.JSONObject;
+
+/** The running tasks, and what all of them share. */
+final class Tasks {
+    /** Connections in a row that brought a task no further: then it is our own mistake. */
+    private static final int FAILURES_MAX = 20;
+
+    /** One task: one thread and one JMS session. */
+    abstract static class Task extends Thread {
+        final Reporter report;
+        final Link link;
+        final long id;
+        final String queue;
+        volatile boolean stopping;
+        volatile boolean closing;
+        volatile long count;
+        private final AtomicBoolean ended = new AtomicBoolean();
+        private final Map<Long, Task> running;
+
+        Task(Tasks tasks, JSONObject request) {
+            super(request.getString("type") + "-" + request.getLong("id"));
+            setDaemon(true);
+            report = tasks.report;
+            link = tasks.link;
+            running = tasks.running;
+            id = request.getLong("id");
+            queue = request.getString("queue");
+        }
+
+        /** Does the work with the present connection; returns the reason of its end. */
+        abstract String work() throws Exception;
+
+        /** Grows with what was done. */
+        long progress() {
+            return count;
+        }
+
+        /** The connection is gone for good: prepares to go on; how many messages are sent again. */
+        abstract long doubt(String reason);
+
+        /** Works with one connection after the other; throws when that leads nowhere. */
+        private String carryOut() throws Exception {
+            int failures = 0;
+            while (true) {
+                Connection connection = link.connection();
+                long before = progress();
+                try {
+                    return work();
+                } catch (Exception error) {
+                    if (closing) {
+                        return "stopped";
+                    }
+                    failures = progress() == before ? failures + 1 : 0;
+                    if (!link.settings().reopen() || failures >= FAILURES_MAX) {
+                        throw error;
+                    }
+                    String reason = describe(error);
+                    long inDoubt = doubt(reason);
+                    link.reopen(connection, reason);
+                    report.event("reopened", "task", id, "reason", reason, "in_doubt", inDoubt);
+                }
+            }
+        }
+
+        /** Reports the outcome of what has none. */
+        void settle() {}
+
+        @Override
+        public void run() {
+            String reason;
+            try {
+                reason = carryOut();
+            } catch (Exception error) {
+                report.error(id, true, describe(error));
+                reason = "error";
+            }
+            end(reason);
+        }
+
+        /** Reports what is open and the end, once. */
+        final void end(String reason) {
+            if (ended.compareAndSet(false, true)) {
+                settle();
+                report.event("ended", "task", id, "reason", reason, "count", count);
+                running.remove(id);
+            }
+        }
+    }
+
+    private final Reporter report;
+    private final Link link;
+    private final Map<Long, Task> running = new ConcurrentHashMap<>();
+
+    Tasks(Reporter report, Link link) {
+        this.report = report;
+        this.link = link;
+    }
+
+    /** Begins the task of a {@code send}, {@code receive} or {@code drain} and answers it. */
+    void begin(JSONObject request) {
+        link.connection();
+        boolean sends = request.getString("type").equals("send");
+        Task task = sends ? new SendTask(this, request) : new ReceiveTask(this, request);
+        running.put(task.id, task);
+        report.reply("done", task.id);
+        task.start();
+    }
+
+    void stop(long number) {
+        for (Task task : running.values()) {
+            if (number == 0 || number == task.id) {
+                task.stopping = true;
+            }
+        }
+    }
+
+    /** Ends every task, at the latest after {@code ms}; returns those that did not end by themselves. */
+    void close(long ms) throws InterruptedException {
+        long deadline = System.nanoTime() + ms * 1_000_000;
+        for (Task task : running.values()) {
+            task.closing = true;
+            task.stopping = true;
+        }
+        for (Task task : running.values()) {
+            task.join(Math.max(1, (deadline - System.nanoTime()) / 1_000_000));
+            task.end("stopped");
+        }
+    }
+
+    /** Names the queue to the broker, which creates what is missing if it is set up to; JMS has no other way. */
+    static void declare(Link link, String queue) throws JMSException {
+        Session session = link.connection().createSession(false, Session.AUTO_ACKNOWLEDGE);
+        try {
+            session.createProducer(session.createQueue(queue)).close();
+        } finally {
+            session.close();
+        }
+    }
+
+    /** One line for a human, with the first cause. */
+    static String describe(Throwable error) {
+        StringBuilder text = new StringBuilder();
+        for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+            if (text.length() > 0) {
+                text.append(" <- ");
+            }
+            text.append(cause.getClass().getSimpleName()).append(": ").append(cause.getMessage());
+        }
+        return text.toString().replace('\n', ' ');
+    }
+}

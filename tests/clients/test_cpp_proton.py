@@ -1,0 +1,11 @@
+"""Tests of clients/cpp-proton."""
+
+from __future__ import annotations
+
+from tests.clients.behaviour import ClientBehaviour
+
+
+class TestCppProton(ClientBehaviour):
+    """Proton does not send again by itself, and an error in a close is the end for it."""
+
+    NAME = "cpp-proton"
