@@ -5,9 +5,10 @@
 Each round runs, one after the other, the relay (``relay.py``), the broker from these sources
 (interpreted) and the installed wheel, if mypyc compiled it. Every one of them is three processes
 on the loopback: one primary, two backups that acknowledge. Two figures each: publish-only with a
-window of 1000 messages of 100 octets, and one message at a time. What counts is the ratio to the
-relay of the same round; the median over the rounds is printed and, with ``--check``, compared with
-the floors below.
+window of 1000 messages of 100 octets, and one message at a time; of the broker over AMQP 0-10 and
+over AMQP 1.0. What counts is the ratio to the relay of the same round, and for 1.0 the ratio to
+0-10 of the same brokers; the median over the rounds is printed and, with ``--check``, compared
+with the floors below.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from load import BrokerLoad, RelayLoad, message_frames
+from load10 import BrokerLoad10, message_of
 
 from tanist_interop.hosts.local import LocalCluster, Settings
 from tanist_interop.hosts.ports import choose
@@ -43,6 +45,9 @@ FLOORS = {
 }
 """The least ratio to the relay."""
 
+FLOORS_10 = 1.0
+"""The least ratio of AMQP 1.0 to AMQP 0-10, for each of them."""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -53,7 +58,7 @@ class Figures:
     trip_ms: float
 
 
-def measure(load: BrokerLoad | RelayLoad, message: bytes, messages: int) -> Figures:
+def measure(load: BrokerLoad | BrokerLoad10 | RelayLoad, message: bytes, messages: int) -> Figures:
     """Both loads, after a warm-up."""
     load.measure(message, WARM_UP, WINDOW)
     seconds, _ = load.measure(message, messages, WINDOW)
@@ -132,11 +137,12 @@ def measure_relay(message: bytes, messages: int) -> Figures:
         return measure(RelayLoad(port), message, messages)
 
 
-def measure_broker(variables: dict[str, str], messages: int) -> Figures:
-    """A cluster of three."""
+def measure_broker(variables: dict[str, str], messages: int) -> tuple[Figures, Figures]:
+    """A cluster of three, over AMQP 0-10 and over AMQP 1.0."""
     with cluster_of(variables) as cluster:
-        load = BrokerLoad(cluster.nodes[0].port)
-        return measure(load, message_frames(BODY_OCTETS), messages)
+        port = cluster.nodes[0].port
+        old = measure(BrokerLoad(port), message_frames(BODY_OCTETS), messages)
+        return old, measure(BrokerLoad10(port), message_of(BODY_OCTETS), messages)
 
 
 def installed_is_compiled() -> bool:
@@ -148,9 +154,9 @@ def installed_is_compiled() -> bool:
     return found.stdout.strip().endswith(".so")
 
 
-def subjects(wanted: str) -> dict[str, Callable[[int], Figures]]:
+def subjects(wanted: str) -> dict[str, Callable[[int], tuple[Figures, Figures]]]:
     """What can be measured here."""
-    found: dict[str, Callable[[int], Figures]] = {}
+    found: dict[str, Callable[[int], tuple[Figures, Figures]]] = {}
     if wanted in ("interpreted", "both"):
         found["interpreted"] = lambda n: measure_broker({"PYTHONPATH": str(SOURCES)}, n)
     if wanted in ("compiled", "both"):
@@ -177,17 +183,23 @@ def main(argv: list[str] | None = None) -> int:
         yardstick = measure_relay(message_frames(BODY_OCTETS), arguments.messages)
         show(number, "relay", yardstick)
         for name, run in measured.items():
-            figures = run(arguments.messages)
-            show(number, name, figures)
-            ratios.setdefault((name, "publish"), []).append(figures.publish / yardstick.publish)
-            ratios.setdefault((name, "one at a time"), []).append(figures.single / yardstick.single)
+            old, new = run(arguments.messages)
+            show(number, name, old)
+            show(number, f"{name}, 1.0", new)
+            for key, value in (
+                ("publish", old.publish / yardstick.publish),
+                ("one at a time", old.single / yardstick.single),
+                ("publish 1.0", new.publish / old.publish),
+                ("one at a time 1.0", new.single / old.single),
+            ):
+                ratios.setdefault((name, key), []).append(value)
     return judge(ratios, arguments.check)
 
 
 def show(number: int, name: str, figures: Figures) -> None:
     """One line per measurement."""
     print(
-        f"round {number}  {name:<12} publish {figures.publish:9,.0f} msg/s   "
+        f"round {number}  {name:<16} publish {figures.publish:9,.0f} msg/s   "
         f"one at a time {figures.single:7,.0f} msg/s  p50 {figures.trip_ms:.2f} ms",
         flush=True,
     )
@@ -198,12 +210,13 @@ def judge(ratios: dict[tuple[str, str], list[float]], check: bool) -> int:
     failed = 0
     for key, values in ratios.items():
         median = statistics.median(values)
-        floor = FLOORS[key]
+        floor = FLOORS.get(key, FLOORS_10)
+        beside = "the relay" if key in FLOORS else "AMQP 0-10"
         verdict = "ok" if median >= floor else "BELOW"
         failed += median < floor
         spread = ", ".join(f"{value:.2f}" for value in values)
         print(
-            f"{key[0]:<12} {key[1]:<14} {median:.2f} of the relay "
+            f"{key[0]:<12} {key[1]:<17} {median:.2f} of {beside} "
             f"(floor {floor}, {verdict}; rounds {spread})"
         )
     return 1 if check and failed else 0
