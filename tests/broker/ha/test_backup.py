@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from tanist.core.broker import Broker, BrokerConfig
-from tanist.core.message import Message
+from tanist.core.message import AMQP_0_10, AMQP_1_0, Message
 from tanist.core.notices import Actor
 from tanist.ha.backup import Backup, Refusal
 from tanist.ha.catchup import CatchUp
@@ -80,6 +80,9 @@ class Leader:
         if "q" not in self.broker.queues:
             self.broker.declare_queue("q", ACTOR)
         self.broker.publish(Message(b"", body, "", "q"), "")
+
+    def publish_sections(self, body: bytes) -> None:
+        self.broker.publish(Message(b"", body, "", "q", form=AMQP_1_0), "")
 
     def snapshot(self) -> list[bytes]:
         """Everything for a backup that has nothing: hello, configuration, messages."""
@@ -394,6 +397,23 @@ def test_a_snapshot_replaces_everything() -> None:
     assert bodies(backup) == [b"new"]
     at = backup.position()
     assert (at.epoch, at.owner, at.index, at.floor, at.whole) == (2, B, 40, 40, True)
+
+
+def test_messages_keep_their_form_old_ones_and_new_ones() -> None:
+    leader = Leader()
+    leader.publish(b"0-10")
+    leader.publish_sections(b"\x00\x53\x75\xa0\x01a")
+    old, new = new_backup(), following(leader)
+    new.receive(leader.batch())
+    new.receive(leader.commit())
+    for data in leader.snapshot():
+        old.receive(data)
+    there = leader.broker.queues["q"]
+    assert [entry.message.form for entry in there.entries()] == [AMQP_0_10, AMQP_1_0]
+    for backup in (old, new):
+        here = backup.broker.queues["q"]
+        assert [entry.message.form for entry in here.entries()] == [AMQP_0_10, AMQP_1_0]
+        assert here.digest() == there.digest()
 
 
 def test_what_another_primary_had_confirmed_is_no_leave_to_apply() -> None:
