@@ -63,7 +63,7 @@ NAME_MAX: Final = 1024
 class AttachAnswer(Answer):
     """The attach that answers, once what was recorded for the link is safe."""
 
-    __slots__ = ("attached", "capabilities", "source", "target")
+    __slots__ = ("attached", "confirms", "source", "target")
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class AttachAnswer(Answer):
         self.attached = attached
         self.source = source
         self.target = target
+        self.confirms = False  # that there is something which somebody else may have made just now
 
     def give(self) -> None:
         """Attach; nothing if the client has thought better of it."""
@@ -83,6 +84,24 @@ class AttachAnswer(Answer):
         size_max = MESSAGE_BYTES_MAX if isinstance(attached, Producer) else None
         attached.wire.attach_ok(self.source, self.target, max_message_size=size_max)
         attached.attach()
+
+
+class RefuseAnswer(Answer):
+    """The refusal of a link to a subscription that somebody else may have deleted just now.
+
+    A client in doubt whether it has unsubscribed does it again, and takes this for a "yes".
+    """
+
+    __slots__ = ("error", "wire")
+
+    def __init__(self, wire: Link, error: BrokerError) -> None:
+        self.wire = wire
+        self.error = error
+
+    def give(self) -> None:
+        """Refuse the link, if it is there still."""
+        if self.wire.alive:
+            self.wire.refuse(symbol_of(self.error), self.error.text)
 
 
 class DetachAnswer(Answer):
@@ -124,9 +143,13 @@ class Attaching:
                 assert isinstance(wire, Receiver)
                 answer = self._produce(state, wire, attach)
         except BrokerError as error:
-            wire.refuse(symbol_of(error), error.text)
+            refusal = RefuseAnswer(wire, error)
+            if wire.role is False and attach.source is None:
+                state.answer(refusal)
+            else:
+                refusal.give()
             return
-        if len(self.nodes.broker.journal) > recorded:
+        if answer.confirms or len(self.nodes.broker.journal) > recorded:
             state.answer(answer)
         else:
             answer.give()
@@ -154,6 +177,7 @@ class Attaching:
         target, source = attach.target, attach.source
         key = key_of(state.link, wire)
         producer: Producer
+        confirms = False
         answered: Target | composites.Coordinator
         if isinstance(target, composites.Coordinator):
             producer = Coordinator(self.nodes, state, wire, self.registry, key)
@@ -171,9 +195,11 @@ class Attaching:
                 key,
             )
             answered = _answered_target(target, node)
-            if node is not None and node.dynamic is not None:
-                node.dynamic.enter()
-                producer.creator = target.dynamic
+            if node is not None:
+                confirms = node.confirm
+                if node.dynamic is not None:
+                    node.dynamic.enter()
+                    producer.creator = target.dynamic
         else:
             raise BrokerError(Condition.PRECONDITION_FAILED, "No target specified!")
         if isinstance(source, Source) and source.outcomes and REJECTED not in source.outcomes:
@@ -181,7 +207,9 @@ class Attaching:
         state.producers[wire.handle] = producer
         self.registry.enter(key, producer)
         wire.context = producer
-        return AttachAnswer(producer, source, answered)
+        answer = AttachAnswer(producer, source, answered)
+        answer.confirms = confirms
+        return answer
 
     def _target_node(self, state: SessionState, target: Target) -> Node | None:
         """None: the anonymous relay."""
@@ -197,13 +225,14 @@ class Attaching:
 
     def _consume(self, state: SessionState, wire: Sender, attach: Attach) -> AttachAnswer:
         source = attach.source
-        key = key_of(state.link, wire)
         if source is None:
             subscribed = subscriptions.find(self.nodes.broker, state.link, wire.name)
             given = subscriptions.source_of(subscribed.queue)
             consumer = self._consumer(state, wire, attach, Source())
             self._subscribe(consumer, subscribed.queue, Filters(), False, subscribed)
-            return AttachAnswer(consumer, given, attach.target)
+            answer = AttachAnswer(consumer, given, attach.target)
+            answer.confirms = True
+            return answer
         if not isinstance(source, Source):
             raise BrokerError(Condition.NOT_IMPLEMENTED, "A source of an unknown kind")
         filters = read_filters(source.filter)
@@ -234,10 +263,10 @@ class Attaching:
             node.dynamic.enter()
             consumer.dynamic = node.dynamic
             consumer.creator = source.dynamic
-        self.registry.enter(key, consumer)
-        return AttachAnswer(
-            consumer, _answered_source(source, node, filters, browses), attach.target
-        )
+        answered = _answered_source(source, node, filters, browses)
+        answer = AttachAnswer(consumer, answered, attach.target)
+        answer.confirms = node.confirm or (consumer.subscribed is not None and source.durable > 0)
+        return answer
 
     def _consumer(
         self, state: SessionState, wire: Sender, attach: Attach, source: Source

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tanist.core.arguments import X_MATCH
 from tanist.core.selector import Selector
 from tanist.sessions.amqp10.node_properties import plain
 from tanist.types import BrokerError, Condition
@@ -50,6 +51,13 @@ class Filters:
         self.topic: str | None = None
         self.headers: dict[str, object] | None = None
         self.applied: Fields = {}
+
+    def ignore_headers(self) -> None:
+        """They cannot be applied: the client must not be told that they are."""
+        self.headers = None
+        for name, given in list(self.applied.items()):
+            if _kind(given) == HEADERS:
+                del self.applied[name]
 
     @property
     def subject(self) -> str | None:
@@ -118,7 +126,7 @@ def _headers(value: Value) -> dict[str, object]:
             Condition.ILLEGAL_ARGUMENT,
             f"The headers of a filter must be a map of at most {HEADERS_MAX} entries",
         )
-    headers: dict[str, object] = {}
+    headers: dict[str, object] = {X_MATCH: "all"}
     for name, wanted in value.items():
         if not isinstance(name, str):
             raise BrokerError(Condition.ILLEGAL_ARGUMENT, "The headers of a filter have names")

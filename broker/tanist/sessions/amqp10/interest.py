@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from tanist.core.exchange import fits
 from tanist.core.interest import Interest
 from tanist.core.records import Entry
 from tanist.core.selector import Selector
 from tanist.core.topics import TopicIndex, normal
 from tanist.sessions.amqp10.filters import Filters
-from tanist.sessions.translation import lookup
+from tanist.sessions.translation import headers_of, lookup
 
 REFUSED_MAX: Final = 16_384
 """Messages that one link may leave to others: a queue on which more of them gather has nobody who
@@ -25,10 +26,11 @@ SUBJECT: Final = "amqp.subject"
 class LinkInterest(Interest):
     """``origin``: the connection whose messages are not wanted, 0 for none.
 
-    ``direct``: the subject that is wanted, None for any; ``topics``: patterns of it.
+    ``direct``: the subject that is wanted, None for any; ``topics``: patterns of it; ``headers``:
+    arguments of a headers binding, None for no such filter.
     """
 
-    __slots__ = ("_refused", "direct", "origin", "selector", "topics")
+    __slots__ = ("_refused", "direct", "headers", "origin", "selector", "topics")
 
     def __init__(
         self,
@@ -36,10 +38,12 @@ class LinkInterest(Interest):
         origin: int = 0,
         direct: str | None = None,
         topic: str | None = None,
+        headers: dict[str, object] | None = None,
     ) -> None:
         self.selector = selector
         self.origin = origin
         self.direct = direct
+        self.headers = headers
         self.topics: TopicIndex | None = None
         if topic is not None:
             self.topics = TopicIndex()
@@ -59,6 +63,8 @@ class LinkInterest(Interest):
                 return False
             if self.topics is not None and not self.topics.match(text):
                 return False
+        if self.headers is not None and not fits(self.headers, headers_of(entry.message)):
+            return False
         selector = self.selector
         return selector is None or selector.matches(lookup(entry))
 
@@ -77,8 +83,17 @@ class LinkInterest(Interest):
 
 def interest_of(filters: Filters, origin: int) -> LinkInterest | None:
     """What ``filters`` ask of a queue, None for everything; ``origin``: the link's connection."""
-    if filters.selector is None and not filters.no_local and filters.subject is None:
+    if (
+        filters.selector is None
+        and not filters.no_local
+        and filters.subject is None
+        and filters.headers is None
+    ):
         return None
     return LinkInterest(
-        filters.selector, origin if filters.no_local else 0, filters.direct, filters.topic
+        filters.selector,
+        origin if filters.no_local else 0,
+        filters.direct,
+        filters.topic,
+        filters.headers,
     )

@@ -40,10 +40,11 @@ ADDRESS_SHOWN: Final = 80
 class Node:
     """A queue, or an exchange (``queue`` None) and a subject, "" for none.
 
-    ``dynamic``: its lifetime, None if it has none.
+    ``dynamic``: its lifetime, None if it has none. ``confirm``: the client takes the answer for a
+    confirmation that it exists, and it is replicated.
     """
 
-    __slots__ = ("dynamic", "exchange", "name", "queue", "subject")
+    __slots__ = ("confirm", "dynamic", "exchange", "name", "queue", "subject")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Node:
         self.exchange = exchange
         self.subject = subject
         self.dynamic = dynamic
+        self.confirm = False
 
 
 class Dynamic(Watched):
@@ -182,6 +184,10 @@ class Nodes:
             exchange = node.exchange
             if exchange is not None and on_demand and wants_topic:
                 _check_type(exchange, properties)
+            queue = node.queue
+            node.confirm = on_demand and (
+                queue.number > 0 if queue is not None else exchange is None or exchange.replicated
+            )
             return node
         if on_demand and address:
             return self._create(address, wants_topic, properties, actor)

@@ -183,11 +183,9 @@ def _arguments(
 def _binding(exchange: Exchange, filters: Filters) -> tuple[str, dict[str, object]]:
     """Key and arguments of the binding to an exchange of this type."""
     subject = filters.subject
+    if exchange.type == "headers":
+        return subject or "", dict(filters.headers or {X_MATCH: "all"})
+    filters.ignore_headers()
     if exchange.type in ("topic", "management-topic"):
         return ("#" if subject is None else subject), {}
-    if exchange.type == "headers":
-        arguments = dict(filters.headers or {})
-        if X_MATCH not in arguments:
-            arguments[X_MATCH] = "all"
-        return subject or "", arguments
     return subject or "", {}
