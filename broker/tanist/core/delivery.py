@@ -35,6 +35,11 @@ class Delivery(Choosing):
 
     __slots__ = ()
 
+    @property
+    def pending(self) -> bool:
+        """Whether a queue may have something to deliver that ``dispatch`` has not looked at."""
+        return len(self._dirty) > 0
+
     def dispatch(self) -> bool:
         """Deliver what can be delivered. Return True when it stopped at its bound: step again now.
 

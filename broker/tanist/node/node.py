@@ -247,7 +247,7 @@ class Node:
         if self._outbox.stopped:
             return
         self._write()
-        if work.broken or held.ready or management.again or self.cluster.changed:
+        if work.broken or broker.pending or held.ready or management.again or self.cluster.changed:
             again = True
         if again or not routine or self._link_deadline() < self._armed_at:
             self._arm(now, again)

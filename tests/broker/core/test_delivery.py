@@ -26,6 +26,19 @@ def with_queue() -> Broker:
     return broker
 
 
+def test_what_is_woken_after_a_dispatch_is_pending() -> None:
+    broker = with_queue()
+    one, sink = consume(broker, credit=0)
+    publish(broker, b"1")
+    broker.dispatch()
+    assert not broker.pending
+    broker.flow(one, 0, 1)
+    assert broker.pending
+    broker.dispatch()
+    assert not broker.pending
+    assert sink.bodies == [b"1"]
+
+
 # Turns and credit.
 
 

@@ -151,7 +151,7 @@ class MiniNode:
                 self.line.append((self.index, held))
         if not self.hold:
             self.open_gate()
-        if self.work.broken:
+        if self.work.broken or self.broker.pending:
             self.begin()
             self.finish()
 
