@@ -1,7 +1,7 @@
 """The node in miniature of ``session_peer`` with 1.0 sessions, and a client that talks to it.
 
-``Client10`` is the client role of our wire connection. It keeps everything that it was told, settles
-nothing and answers nothing by itself, but for detaches of ours, which it confirms.
+``Client10`` is the client role of our wire connection. It keeps everything that it was told,
+settles nothing and answers nothing by itself, but for detaches of ours, which it confirms.
 """
 
 from __future__ import annotations
@@ -170,7 +170,11 @@ def message(
 
 
 class Session10:
-    """What a test says on one session, and what came back."""
+    """What a test says on one session, and what came back.
+
+    ``outcomes``, ``settled``: of what we sent; ``confirmed``: what we received and the node
+    settled.
+    """
 
     def __init__(self, client: Client10, session: Session) -> None:
         self.client = client
@@ -178,6 +182,7 @@ class Session10:
         self.got: list[Got] = []
         self.outcomes: dict[int, DeliveryState | None] = {}
         self.settled: set[int] = set()
+        self.confirmed: set[int] = set()
         self.ended: Error | None = None
         self.over = False
         self.detached: dict[str, Error | None] = {}
@@ -400,7 +405,7 @@ class Client10:
                 if event.role:
                     mine.outcomes[number] = event.state
                 if event.settled:
-                    mine.settled.add(number)
+                    (mine.settled if event.role else mine.confirmed).add(number)
         elif isinstance(event, Attached):
             mine.attached[event.link.name] = event
         elif isinstance(event, Detached):

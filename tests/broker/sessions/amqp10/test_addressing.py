@@ -94,4 +94,3 @@ def test_user_ids() -> None:
             said(other)
         assert caught.value.condition is Condition.UNAUTHORIZED_ACCESS
         assert len(caught.value.text) < 250
-
