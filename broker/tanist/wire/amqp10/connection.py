@@ -282,7 +282,8 @@ class Connection:
         """Let the client in. Returns the events of what it sent ahead (sessions, links).
 
         ``idle_timeout_s`` (None: that of the settings): a peer silent for so long has failed; half
-        of it is advertised. Frame size and channels are those of the settings.
+        of it is advertised. Frame size and channels are those of the settings. ``properties`` that
+        do not fit into a frame of the client are left out.
         """
         events: list[Event] = []
         if self._move(state.DO_OPEN_OK):
@@ -290,6 +291,8 @@ class Connection:
             ours = self._open_frame(container_id, limit_s)
             ours.offered_capabilities = offered_capabilities
             ours.properties = properties
+            if not self._out.fits(ours):
+                ours.properties = None
             self._out.performative(0, ours)
             self._become_open(limit_s)
             self._advance(events)

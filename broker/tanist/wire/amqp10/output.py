@@ -68,6 +68,10 @@ class Output:
         self.chunks.append(FRAME_HEADER.pack(size, DOFF, type_, channel))
         self.chunks.append(body)
 
+    def fits(self, performative: Composite) -> bool:
+        """Whether the peer takes a frame with this performative."""
+        return len(encode_performative(performative)) + FRAME_HEADER_SIZE <= self.frame_max
+
     def performative(self, channel: int, performative: Composite) -> None:
         """Put a performative."""
         self.frame(channel, encode_performative(performative))

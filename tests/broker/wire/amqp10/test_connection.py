@@ -106,6 +106,19 @@ def test_a_bare_client_opens_without_sasl_where_that_is_allowed():
     assert server.closed
 
 
+@pytest.mark.parametrize(("octets", "told"), [(300, True), (480, False)])
+def test_an_open_fits_into_the_frames_of_its_client(octets: int, told: bool):
+    server = Connection(ConnectionSettings(), 0.0)
+    server.receive_data(HEADER_1_0 + frame(Open("c", max_frame_size=512)), 0.0)
+    server.open_ok("server", properties={"servers": "s" * octets})
+    client = Connection(
+        ConnectionSettings(role="client", max_frame_size=512, mechanism="NONE"), 0.0
+    )
+    (opened,) = client.receive_data(server.data_to_send(), 0.0)
+    assert isinstance(opened, Opened)
+    assert (opened.open.properties is not None) == told
+
+
 @pytest.mark.parametrize(
     "header", [HEADER_1_0_TLS, HEADER_0_10, b"GET / HT", b"AMQP\x00\x00\x09\x01"]
 )
