@@ -15,6 +15,7 @@ A node that stops (``Stop`` is among the outputs) confirms nothing any more.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from tanist.core.broker import Broker, BrokerConfig
@@ -49,7 +50,7 @@ from tanist.node.replicas import Replicas
 from tanist.security.sasl import Authenticator, AuthenticatorConfig
 from tanist.sessions.amqp010.sessions import Sessions
 from tanist.sessions.amqp10.sessions import Sessions10
-from tanist.sessions.translation import headers_of
+from tanist.sessions.translation import headers_of, lookup
 from tanist.sessions.work import Steps
 from tanist.types import ReplicationLevel
 
@@ -187,6 +188,7 @@ class Node:
     def _started(self, happened: Started, now: float) -> None:
         self._next_scan = now + SCAN_INTERVAL_S
         self._sweep_at = now + self.config.queue_purge_interval_s
+        self.broker.lookup = partial(lookup, unix_offset_s=happened.wall_s - now)
         self._management.start(now, happened.wall_s)
         self.cluster.start(now, happened.wall_s - now)
 

@@ -13,7 +13,7 @@ from tanist.node.node import SCAN_INTERVAL_S, Node
 from tanist.node.outputs import Arm, Close, Send
 from tanist.types import BrokerError
 from tanist.wire.amqp010.events import Failed
-from tests.broker.node.network import Admin, Guest, Host, Network, cluster, promote, running
+from tests.broker.node.network import WALL_S, Admin, Guest, Host, Network, cluster, promote, running
 
 
 def alone(**config: object) -> Host:
@@ -51,6 +51,25 @@ def test_headers_exchanges_see_the_headers_of_a_message() -> None:
             "", b"x", exchange="amq.match", properties={"application_headers": {"colour": colour}}
         )
     assert session.ask("queue.query", queue="q").number("message_count") == 1
+
+
+def test_selectors_see_headers_and_when_a_message_expires() -> None:
+    session = Guest(alone()).session()
+    session.do("queue.declare", queue="q")
+    for number in range(3):
+        session.publish(
+            "q",
+            b"%d" % number,
+            properties={"application_headers": {"n": number}},
+            ttl=number * 1_000_000,
+        )
+    expires_ms = int((WALL_S + 1000.0 + 1500) * 1000)
+    arguments = {"x-apache-selector": f"n > 0 AND JMSExpiration < {expires_ms}"}
+    session.subscribe("q", "soon", arguments=arguments)
+    assert session.bodies == [b"1"]
+    arguments = {"x-apache-selector": f"JMSExpiration = 0 OR JMSExpiration > {expires_ms}"}
+    session.subscribe("q", "late", arguments=arguments)
+    assert session.bodies == [b"1", b"0", b"2"]
 
 
 def test_a_bad_configuration_is_refused() -> None:

@@ -81,7 +81,7 @@ def subscribe(broker: Broker, state: SessionState, command: Command) -> int:
         struct.flag("exclusive"),
         arguments,
         state.actor,
-        interest_of(arguments),
+        interest_of(arguments, broker.lookup),
     )
     state.subscriptions[destination] = subscription
     broker.set_window(subscription, True)

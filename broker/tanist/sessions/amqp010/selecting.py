@@ -7,32 +7,35 @@ messages of either protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tanist.core.interest import Interest
 from tanist.core.records import Entry
 from tanist.core.selector import Selector
-from tanist.sessions.translation import lookup
+from tanist.core.selector.values import Lookup
 from tanist.types import BrokerError, Condition
 
 SELECTOR_ARGUMENT: Final = "x-apache-selector"
 
 
 class Selecting(Interest):
-    """Wants what ``selector`` matches."""
+    """Wants what ``selector`` matches. ``lookup``: how it reads a message (``Broker.lookup``)."""
 
-    __slots__ = ("selector",)
+    __slots__ = ("lookup", "selector")
 
-    def __init__(self, selector: Selector) -> None:
+    def __init__(self, selector: Selector, lookup: Callable[[Entry], Lookup]) -> None:
         self.selector = selector
+        self.lookup = lookup
 
     def wants(self, entry: Entry) -> bool:
         """See ``Interest``."""
-        return self.selector.matches(lookup(entry))
+        return self.selector.matches(self.lookup(entry))
 
 
-def interest_of(arguments: Mapping[str, object]) -> Selecting | None:
+def interest_of(
+    arguments: Mapping[str, object], lookup: Callable[[Entry], Lookup]
+) -> Selecting | None:
     """What the arguments of ``message.subscribe`` ask for, None for everything.
 
     A selector of nothing but white space matches everything.
@@ -51,4 +54,4 @@ def interest_of(arguments: Mapping[str, object]) -> Selecting | None:
             Condition.INVALID_ARGUMENT, f"{SELECTOR_ARGUMENT} must be text, encoded as UTF-8"
         )
     selector = Selector.parse(value)
-    return Selecting(selector) if str(selector) else None
+    return Selecting(selector, lookup) if str(selector) else None

@@ -19,6 +19,7 @@ from tanist.sessions.amqp010 import exchanges, messages, publishing, queues, tra
 from tanist.sessions.amqp010.link import Link010
 from tanist.sessions.amqp010.outcome import AFTER_EARLIER, AFTER_RECORDS, LATER
 from tanist.sessions.amqp010.state import SessionBroken, SessionState
+from tanist.sessions.translation import lookup
 from tanist.sessions.work import StepWork
 from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.events import Attached, Command, Completed, Detached, Event, Transfer
@@ -90,6 +91,7 @@ class Sessions:
         self.refused = 0
         self._names: dict[tuple[str, str], SessionState] = {}
         self.work = work
+        broker.lookup = lookup
 
     def on_event(self, link: Link010, event: Event) -> None:
         """Handle an event of ``link``'s connection; other events than the five are ignored.

@@ -7,6 +7,7 @@ from session_peer import Client, ClientSession, MiniNode
 
 from tanist.core.message import AMQP_1_0, Message
 from tanist.sessions.amqp010.selecting import SELECTOR_ARGUMENT, interest_of
+from tanist.sessions.translation import lookup
 from tanist.wire.amqp10.sections import encode_data, encode_map_section
 
 APPLICATION_PROPERTIES = 0x74
@@ -99,7 +100,7 @@ def test_messages_of_the_other_protocol_are_selected(
 
 @pytest.mark.parametrize("text", ["", " \t\n", b""])
 def test_nothing_but_white_space_is_everything(session: ClientSession, text: object) -> None:
-    assert interest_of({SELECTOR_ARGUMENT: text}) is None
+    assert interest_of({SELECTOR_ARGUMENT: text}, lookup) is None
     send(session, b"1")
     select(session, text)
     assert session.bodies == [b"1"]
@@ -126,6 +127,6 @@ def test_what_is_no_selector_is_refused(
 
 
 def test_without_the_argument_there_is_no_interest(node: MiniNode, session: ClientSession) -> None:
-    assert interest_of({"qpid.other": "x = 1"}) is None
+    assert interest_of({"qpid.other": "x = 1"}, lookup) is None
     session.subscribe("q")
     assert node.broker.queues["q"].searches == []
