@@ -152,23 +152,28 @@ def unexpected(history: History) -> list[str]:
 
 
 def order(history: History) -> list[str]:
-    """One connection gets the messages of a producer in order, except what comes back.
+    """One connection gets the messages of a producer in order, except what comes back or again.
 
     Queues to which messages are moved from others are in the order of moving.
     """
     highest: dict[tuple[str, int, str, str], int] = {}
     given_back: set[tuple[str, str, int]] = set()
+    unmarked: set[Message] = set()
+    """What was sent again as if for the first time."""
     moved = {promise.rejects_to for promise in history.promises.values()}
     found = []
     for event in history.events:
         if isinstance(event, Sent):
             for target in event.targets:
                 moved.update(target.split("|")[1:])
+            if not event.marked:
+                unmarked.add((event.producer, event.number))
         elif isinstance(event, Released):
             given_back.add((event.queue, event.producer, event.number))
         elif isinstance(event, Received) and not event.redelivered and event.queue not in moved:
             key = (event.consumer, event.connection, event.queue, event.producer)
             again = (event.queue, event.producer, event.number) in given_back
+            again = again or (event.producer, event.number) in unmarked
             if event.number < highest.get(key, 0) and not again:
                 found.append(
                     f"{event.consumer} got {event.producer}:{event.number} from {event.queue} "
@@ -181,8 +186,8 @@ def order(history: History) -> list[str]:
 def marks(history: History) -> list[str]:
     """Of all deliveries of one message by one queue, one at most is not marked redelivered.
 
-    A message that was released as if it had never been delivered may come unmarked once more. What
-    was browsed is not delivered.
+    A message that was released as if it had never been delivered may come unmarked once more, and
+    so may one that its producer sent again without a mark. What was browsed is not delivered.
     """
     unmarked: Counter[tuple[str, str, int]] = Counter()
     allowed: Counter[tuple[str, str, int]] = Counter()
@@ -191,6 +196,9 @@ def marks(history: History) -> list[str]:
             unmarked[event.queue, event.producer, event.number] += 1
         elif isinstance(event, Released):
             allowed[event.queue, event.producer, event.number] += 1
+        elif isinstance(event, Sent) and not event.marked:
+            for target in event.targets:
+                allowed.update((queue, event.producer, event.number) for queue in target.split("|"))
     return [
         f"{producer}:{number} came out of {queue} {times} times without the redelivered mark"
         for (queue, producer, number), times in unmarked.items()
@@ -212,6 +220,27 @@ def duplicates(history: History) -> list[str]:
         f"{producer}:{number} came {times} times out of {queue} although nothing was broken"
         for (queue, producer, number), times in came.items()
         if times > 1
+    ]
+
+
+def copies(history: History) -> list[str]:
+    """At the end a queue gives no message more often than that was sent to it.
+
+    Whoever does not know what became of a message and does not send it again has sent it once.
+    """
+    sent: Counter[tuple[str, str, int]] = Counter()
+    left: Counter[tuple[str, str, int]] = Counter()
+    for event in history.events:
+        if isinstance(event, Sent):
+            for target in event.targets:
+                sent.update((queue, event.producer, event.number) for queue in target.split("|"))
+        elif isinstance(event, Received) and event.consumer.startswith(DRAIN):
+            left[event.queue, event.producer, event.number] += 1
+    return [
+        f"{producer}:{number} was left {times} times in {queue}, and sent "
+        f"{sent[queue, producer, number]} times"
+        for (queue, producer, number), times in left.items()
+        if times > sent[queue, producer, number]
     ]
 
 
@@ -318,6 +347,7 @@ CHECKS: dict[str, Check] = {
     "order": order,
     "redelivered mark": marks,
     "duplicated": duplicates,
+    "copies": copies,
     "transaction": transactions,
     "configuration": configuration,
     "rejected": rejects,

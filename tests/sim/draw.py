@@ -7,6 +7,7 @@ its seed alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from tests.sim.faults import CLIENT_HOSTS
@@ -29,12 +30,23 @@ QUIET_SEEDS = 0.05
 """So many seeds have no fault at all: nothing may come twice then."""
 
 
+SHARES = (0.0, 0.5, 0.5, 0.5, 1.0)
+"""How many of the clients that may speak 1.0 do so, by seed."""
+
 STRICT = 0.4
 """So many seeds have an outside record of the in-sync set, and nobody who fences."""
 
 
 def draw(seed: int) -> Plan:
     """The plan of ``seed``."""
+    plan = _draw(seed)
+    random = Random(f"protocols {seed}")
+    share = random.choice(SHARES)
+    return replace(plan, works=[_speak(random, work, share) for work in plan.works])
+
+
+def _draw(seed: int) -> Plan:
+    """The plan as long as everybody speaks 0-10."""
     random = Random(f"plan {seed}")
     nodes = random.choice((3, 3, 3, 4, 5))
     end_s = random.choice((6.0, 12.0, 20.0))
@@ -194,4 +206,45 @@ def _actor(random: Random, kind: Kind, end_s: float) -> ClientPlan:
         count=count,
         window=random.choice((1, 1, 5)),
         pause_s=random.choice((0.0, 0.05, 0.4)) if kind.actor == "mover" else spread_s,
+    )
+
+
+# -- protocols ------------------------------------------------------------------------------
+
+
+def _speak(random: Random, work: WorkPlan, share: float) -> WorkPlan:
+    """The same work with some of its clients speaking 1.0: those that need not declare anything."""
+    kind = WORK_KINDS[work.kind]
+    declare = 1 if kind.redeclares or kind.exclusive else 0
+    producers_declare = kind.redeclares and not kind.auto_delete and not kind.temporary
+
+    def speak(clients: list[ClientPlan], keep: int = 0) -> list[ClientPlan]:
+        return [
+            _manners10(random, client) if at >= keep and random.random() < share else client
+            for at, client in enumerate(clients)
+        ]
+
+    return replace(
+        work,
+        producers=speak(work.producers, len(work.producers) if producers_declare else 0),
+        consumers=speak(work.consumers, declare),
+        browsers=speak(work.browsers),
+        actors=speak(work.actors) if kind.actor == "mover" else work.actors,
+        drain="1.0" if random.random() < share else "0-10",
+    )
+
+
+def _manners10(random: Random, client: ClientPlan) -> ClientPlan:
+    return replace(
+        client,
+        protocol="1.0",
+        bare=random.random() < 0.2,
+        sole=random.random() < 0.2,
+        frame_bytes=random.choice((65536, 65536, 1024, 512)),
+        session_window=random.choice((2048, 2048, 10)),
+        resends=random.random() < 0.6,
+        marks=random.random() < 0.5,
+        relay=random.random() < 0.3,
+        fetches=random.random() < 0.2,
+        second=random.random() < 0.3,
     )

@@ -67,7 +67,7 @@ class Fault:
 class ClientPlan:
     """Manners of one client. ``host``: the machine it runs on. ``heartbeat_s`` 0: none.
 
-    ``force``: it re-attaches its session with force, as Python does; C++ and Java do not.
+    ``force``: it re-attaches its session (0-10) with force, as Python does; C++ and Java do not.
     """
 
     host: str = "c0"
@@ -92,6 +92,26 @@ class ClientPlan:
     """Consumers: give every so many-th message back."""
     leave_s: float = 0.0
     """Consumers: go away in order after so long, and come back."""
+    protocol: str = "0-10"
+    """"0-10" or "1.0". All that follows is about 1.0."""
+    bare: bool = False
+    """Without a SASL layer."""
+    sole: bool = False
+    """The only one with its container-id, as Qpid JMS with a client id."""
+    frame_bytes: int = 65536
+    """The largest frame it takes."""
+    session_window: int = 2048
+    """Frames that may be under way to it."""
+    resends: bool = True
+    """Producers: after a reconnect send again what was unsettled."""
+    marks: bool = False
+    """Producers: tell by the delivery-count what is sent again."""
+    relay: bool = False
+    """Producers: one link, and each message says where it goes."""
+    fetches: bool = False
+    """Consumers: ask for what there is, again and again, with drained credit."""
+    second: bool = False
+    """Consumers, transactions: settle after the broker did."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,8 @@ class WorkPlan:
     browsers: list[ClientPlan] = field(default_factory=list)
     actors: list[ClientPlan] = field(default_factory=list)
     """What else acts: transactions, whoever purges, deletes, configures."""
+    drain: str = "0-10"
+    """The protocol of who takes what is left."""
 
 
 @dataclass(frozen=True)

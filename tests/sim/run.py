@@ -33,6 +33,8 @@ COMMAND = "tox -e sim --"
 PLANS = Path("runs/sim")
 """Where the smallest plans are written."""
 
+PROTOCOLS = ("0-10", "1.0")
+
 PROGRESS_S = 10.0
 SHRINK_S = 120.0
 """Seconds that making a plan smaller may take."""
@@ -113,11 +115,19 @@ def play_many(first: int, count: int, jobs: int, shrink_s: float) -> int:
 
 
 def summary(totals: Counter[str]) -> Iterator[str]:
-    """Lines that say how often what happened: faults by kind, then all else."""
-    faults = {name[6:]: n for name, n in sorted(totals.items()) if name.startswith("fault ")}
-    rest = {name: n for name, n in sorted(totals.items()) if not name.startswith("fault ")}
-    for title, numbers in (("faults", faults), ("work", rest)):
-        yield f"{title}: " + ", ".join(f"{number} {name}" for name, number in numbers.items())
+    """Lines that say how often what happened: faults by kind, clients by protocol, all else."""
+    groups: dict[str, list[str]] = {title: [] for title in ("faults", *PROTOCOLS, "brokers")}
+    for name, number in sorted(totals.items()):
+        first, _, rest = name.partition(" ")
+        if first == "fault":
+            groups["faults"].append(f"{number} {rest}")
+        elif first in PROTOCOLS:
+            groups[first].append(f"{number} {rest}")
+        else:
+            groups["brokers"].append(f"{number} {name}")
+    for title, numbers in groups.items():
+        if numbers:
+            yield f"{title}: " + ", ".join(numbers)
 
 
 def make_smaller(seed: int, limit_s: float) -> int:

@@ -189,6 +189,30 @@ def test_a_release_without_the_mark_allows_one_more_unmarked_delivery() -> None:
     assert "redelivered mark" in checks_of(history(sent(1), got(1), released, got(1), got(1)))
 
 
+def test_what_was_sent_again_without_a_mark_may_come_again_without_one() -> None:
+    again = sent(1, 2.0, again=True, marked=False)
+    twice = [got(2), got(1)]
+    assert checks_of(history(sent(1), sent(2), got(1), *twice)) == {
+        "order",
+        "redelivered mark",
+        "duplicated",
+    }
+    assert checks_of(history(sent(1), sent(2), again, got(1), *twice, faults=1)) == set()
+    thrice = history(sent(1), sent(2), again, got(1), *twice, got(1), faults=1)
+    assert checks_of(thrice) == {"redelivered mark"}
+    marked = sent(1, 2.0, again=True)
+    assert "order" in checks_of(history(sent(1), sent(2), marked, got(1), *twice, faults=1))
+
+
+def test_a_queue_keeps_no_more_copies_than_were_sent_to_it() -> None:
+    left = got(1, consumer="drain.q", redelivered=True)
+    assert checks_of(history(sent(1), got(1), left, faults=1)) == set()
+    assert checks_of(history(sent(1), left, left, faults=1)) == {"copies"}
+    assert checks_of(history(sent(1), sent(1, again=True), left, left, faults=1)) == set()
+    moved = [sent(1, 1.0, "q|dead"), left, got(1, "dead", consumer="drain.dead")]
+    assert checks_of(history(*moved, faults=1)) == set()
+
+
 def test_nothing_comes_twice_unless_something_broke() -> None:
     twice: list[Event] = [sent(1), got(1), got(1)]
     assert "duplicated" in checks_of(history(*twice))

@@ -21,7 +21,7 @@ from tests.sim.watch import Violation
 def broken(plan: Plan) -> Outcome:
     """As ``run.play``; seeds that end in 3 fail if there is a fault."""
     bad = plan.seed % 10 == 3 and plan.faults
-    counts = Counter({"fault kill": 2, "sent": 10})
+    counts = Counter({"fault kill": 2, "0-10 sent": 10, "promotions": 1})
     return Outcome(plan.seed, "lost" if bad else "", "7 messages" if bad else "", counts)
 
 
@@ -63,7 +63,7 @@ def test_a_campaign_prints_failures_counts_and_a_smaller_plan(
     printed = capsys.readouterr().out
     assert "FAILED seed 13: lost: 7 messages\n" in printed
     assert "again: tox -e sim -- --seed 13\n" in printed
-    assert "faults: 20 kill\nwork: 100 sent\n" in printed
+    assert "faults: 20 kill\n0-10: 100 sent\nbrokers: 10 promotions\n" in printed
     assert "10 seeds in 0 s: 1 failed" in printed
     assert "again: tox -e sim -- --plan runs/sim/seed-13.json" in printed
     plan = Plan.from_json((failing / "runs/sim/seed-13.json").read_text(encoding="utf-8"))
@@ -174,6 +174,12 @@ def test_mutants_are_noticed_or_named(
     assert "2 mutants, 1 not noticed\n1 not tried: they need the interpreted broker\n" in out
 
 
-def test_the_summary_has_faults_first() -> None:
-    lines = list(summary(Counter({"sent": 3, "fault kill": 1, "fault cut": 2})))
-    assert lines == ["faults: 2 cut, 1 kill", "work: 3 sent"]
+def test_the_summary_has_faults_first_and_a_line_for_each_protocol() -> None:
+    counts = {"1.0 sent": 3, "fault kill": 1, "fault cut": 2, "0-10 sent": 4, "promotions": 5}
+    assert list(summary(Counter(counts))) == [
+        "faults: 2 cut, 1 kill",
+        "0-10: 4 sent",
+        "1.0: 3 sent",
+        "brokers: 5 promotions",
+    ]
+    assert list(summary(Counter({"1.0 sent": 3}))) == ["1.0: 3 sent"]

@@ -47,10 +47,12 @@ class Mover(SimClient):
         self.finishing = False
         self.commits = True
         """What the transaction under way is to end with."""
+        self.waiting: list[Taking] = []
+        """What came and is in no transaction yet."""
+        self.accepted: list[Taking] = []
+        """What is in the one under way."""
         self._number = 0
         self._count = 0
-        self._taken: list[Taking] = []
-        self._accepted: list[Taking] = []
         self._name = ""
         """The transaction under way, "" for none."""
         self._ends = False
@@ -60,7 +62,7 @@ class Mover(SimClient):
     # -- for the protocols ------------------------------------------------------------------
 
     def begin(self) -> bool:
-        """Begin a transaction; False: not yet, ``_fill`` is called when it has begun."""
+        """Begin a transaction; False: not yet, ``fill`` will be called."""
         return True
 
     def publish(self, number: int) -> None:
@@ -71,7 +73,7 @@ class Mover(SimClient):
         """Accept a message, within the transaction."""
         raise NotImplementedError
 
-    def end(self, accepted: list[Taking]) -> None:
+    def end(self) -> None:
         """Commit or roll back, as ``commits`` says; ``ended`` when it is answered."""
         raise NotImplementedError
 
@@ -89,7 +91,7 @@ class Mover(SimClient):
 
     def forget(self) -> None:
         """A new session: what an old one was given comes again."""
-        self._taken = []
+        self.waiting = []
 
     def on_lost(self) -> None:
         """Nobody will ever tell how a commit under way ended."""
@@ -118,27 +120,27 @@ class Mover(SimClient):
             )
         )
         self.count("received")
-        self._taken.append(taking)
-        if len(self._taken) == 1:
+        self.waiting.append(taking)
+        if len(self.waiting) == 1:
             self.later(self.plan.pause_s, self._transact)
 
     def _transact(self) -> None:
         """Begin a transaction, if there is anything to take into it."""
-        if self.session is None or self._name or not self._taken or self.finishing:
+        if self.session is None or self._name or not self.waiting or self.finishing:
             return
         self._count += 1
         self._name = f"{self.name}#{self._count}"
         self.commits = self._count % ROLLBACK_EVERY != 0
-        self._accepted = []
+        self.accepted = []
         if self.begin():
             self.fill()
 
     def fill(self) -> None:
         """The transaction has begun: publish and accept; commit or roll back a little later."""
-        self._accepted = self._taken[: self.plan.window]
-        del self._taken[: self.plan.window]
+        self.accepted = self.waiting[: self.plan.window]
+        del self.waiting[: self.plan.window]
         now = self.world.now
-        for taking in self._accepted:
+        for taking in self.accepted:
             self._number += 1
             self.site.record(
                 Sent(now, self.name, self._number, self.outputs, transaction=self._name)
@@ -151,15 +153,15 @@ class Mover(SimClient):
         self.later(self.plan.pause_s, self._end)
 
     def _end(self) -> None:
-        if self.session is not None and self._accepted and self._name and not self._ends:
+        if self.session is not None and self.accepted and self._name and not self._ends:
             self._ends = True
-            self.end(self._accepted)
+            self.end()
 
     def ended(self, outcome: str) -> None:
         """The transaction is over: ``committed``, ``aborted`` or ``unknown``."""
         self.site.record(Ended(self.world.now, self._name, outcome))
         self._name = ""
-        self._accepted = []
+        self.accepted = []
         self._ends = False
         self.count(f"transactions {outcome}")
 
@@ -167,7 +169,7 @@ class Mover(SimClient):
         """The next one."""
         if self.finishing:
             self.leave()
-        elif self._taken:
+        elif self.waiting:
             self.later(self.plan.pause_s, self._transact)
 
 
@@ -217,12 +219,12 @@ class Mover010(Mover, Client010):
         session.send_accept([(taking.delivery, taking.delivery)])
         session.complete(taking.delivery, taking.delivery)
 
-    def end(self, accepted: list[Taking]) -> None:
+    def end(self) -> None:
         """See ``Mover``. What was accepted in vain is released."""
         session = self._there()
         if self.commits:
             self._ending = session.send(make("tx.commit"), sync=True)
             return
         self._ending = session.send(make("tx.rollback"), sync=True)
-        ids = [(taking.delivery, taking.delivery) for taking in accepted]
+        ids = [(taking.delivery, taking.delivery) for taking in self.accepted]
         session.send(make("message.release", transfers=ids, set_redelivered=True))

@@ -10,6 +10,7 @@ promises.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tanist.wire.amqp010.values import Struct, Value
 from tests.sim import probe
@@ -17,14 +18,17 @@ from tests.sim.actors import Deleter, Purger
 from tests.sim.clients import Site
 from tests.sim.configuring import Configurator, Step, bind, declare_exchange, declare_queue
 from tests.sim.consumers import Consumer, Consumer010, PatientConsumer010
+from tests.sim.consumers10 import Consumer10, PatientConsumer10
 from tests.sim.history import WHOLE, Promise
 from tests.sim.kinds import KINDS
 from tests.sim.nodes import SimNode
 from tests.sim.plan import ClientPlan, WorkPlan
 from tests.sim.producers import Producer, Producer010, Route
+from tests.sim.producers10 import Producer10
 from tests.sim.routing import TOPOLOGIES, Topology
 from tests.sim.scripts import draw_script
 from tests.sim.transactions import Mover, Mover010
+from tests.sim.transactions10 import Mover10
 from tests.sim.transactions_check import DRAIN
 
 DRAIN_PLAN = ClientPlan(host="drain", heartbeat_s=1, window=100, pause_s=0.0)
@@ -127,19 +131,9 @@ class Work:
     def _start(self) -> None:
         """Everything is declared: the clients begin."""
         self._started = True
-        site, plan, kind = self.site, self.plan, self.kind
-        producers_prepare = self._prepare() if kind.redeclares and not self._owned else ()
+        plan, kind = self.plan, self.kind
         for number, client in enumerate(plan.producers):
-            self.producers.append(
-                Producer010(
-                    site,
-                    f"{plan.name}.p{number}",
-                    client,
-                    self._route,
-                    padding=kind.padding,
-                    prepare=producers_prepare,
-                )
-            )
+            self.producers.append(self._producer(f"{plan.name}.p{number}", client))
         for number, client in enumerate(plan.consumers):
             letter = kind.takes[number % len(kind.takes)]
             self.consumers.append(self._consumer(f"{plan.name}.c{number}", client, letter))
@@ -155,24 +149,33 @@ class Work:
         """Queue "a" comes and goes with its consumers; producers have nothing to do with that."""
         return self.kind.auto_delete or self.kind.temporary
 
+    def _producer(self, name: str, plan: ClientPlan) -> Producer:
+        site, kind = self.site, self.kind
+        if plan.protocol == "1.0":
+            return Producer10(site, name, plan, self._route, kind.padding)
+        prepare = self._prepare() if kind.redeclares and not self._owned else ()
+        return Producer010(site, name, plan, self._route, kind.padding, prepare)
+
     def _consumer(self, name: str, plan: ClientPlan, letter: str, browse: bool = False) -> Consumer:
-        patient = self._owned or self.kind.exclusive or self.kind.actor == "deleter"
+        kind, queue = self.kind, self.queue(letter)
+        patient = self._owned or kind.exclusive or kind.actor == "deleter"
+        reject_every = kind.reject_every if letter == "a" else 0
+        if plan.protocol == "1.0":
+            # It declares nothing: what others declare may be away for a while.
+            maker10 = PatientConsumer10 if patient or kind.redeclares else Consumer10
+            return maker10(self.site, name, plan, queue, reject_every=reject_every, browse=browse)
         maker = PatientConsumer010 if patient else Consumer010
+        prepare = self._prepare() if letter == "a" else ()
         return maker(
-            self.site,
-            name,
-            plan,
-            self.queue(letter),
-            prepare=self._prepare() if letter == "a" else (),
-            reject_every=self.kind.reject_every if letter == "a" else 0,
-            browse=browse,
+            self.site, name, plan, queue, prepare=prepare, reject_every=reject_every, browse=browse
         )
 
     def _actor(self, name: str, plan: ClientPlan) -> Mover | Purger | Deleter | Configurator:
         what = self.kind.actor
         if what == "mover":
             outputs = (self.queue("b"), self.queue("c"))
-            return Mover010(self.site, name, plan, self.queue("a"), outputs)
+            mover = Mover10 if plan.protocol == "1.0" else Mover010
+            return mover(self.site, name, plan, self.queue("a"), outputs)
         if what == "purger":
             return Purger(self.site, name, plan, self.queue("a"))
         if what == "deleter":
@@ -229,10 +232,15 @@ class Work:
             if letter == "a" and self.kind.temporary:
                 continue
             name = f"{DRAIN}.{self.queue(letter)}"
-            drain = self._consumer(name, DRAIN_PLAN, letter)
+            drain = self._consumer(name, self._drain_plan(letter), letter)
             self.drains.append(drain)
             if letter == "a" and self._owned:
                 self.site.world.after(VISIT_S, drain.finish)
+
+    def _drain_plan(self, letter: str) -> ClientPlan:
+        """Who declares what it drains speaks 0-10."""
+        declares = letter == "a" and bool(self._prepare())
+        return replace(DRAIN_PLAN, protocol="0-10" if declares else self.plan.drain)
 
     def drained(self, primary: SimNode) -> bool:
         """Its queues are empty, and those that had to go are gone."""
