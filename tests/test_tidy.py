@@ -30,6 +30,7 @@ UNTESTED: dict[str, str] = {}
 EXTRA_TESTS: dict[str, str] = {
     "tests/broker/node/test_qmf10.py": "the management agent over the other protocol",
     "tests/broker/sessions/translation/test_mapping.py": "docs/message-mapping.md row by row",
+    "tests/broker/sessions/translation/test_mapping_content.py": "likewise: bodies and types",
     "tests/broker/sessions/translation/test_round_trips.py": "both directions, one after the other",
     "tests/broker/wire/amqp10/test_model.py": "all machines of both sides against one model",
     "tests/broker/wire/amqp10/test_proton_peer.py": "all machines against Proton's engine",

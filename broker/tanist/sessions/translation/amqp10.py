@@ -30,7 +30,12 @@ from tanist.sessions.translation.identifiers import (
     text_of,
     text_or_octets,
 )
-from tanist.sessions.translation.times import TIMESTAMP_MAX, milliseconds
+from tanist.sessions.translation.times import (
+    MILLISECONDS_FROM,
+    TIMESTAMP_MAX,
+    TIMESTAMP_MIN,
+    milliseconds,
+)
 from tanist.sessions.translation.values import is_simple, map_to_amqp10, value_to_amqp10
 from tanist.types import BrokerError, FramingError
 from tanist.wire.amqp010 import values as values010
@@ -124,7 +129,7 @@ class Draft:
 
     def _time(self, datetime: int, key: str) -> int | None:
         found = milliseconds(datetime)
-        if found != datetime:
+        if found != datetime or datetime < MILLISECONDS_FROM:
             self.rest[key] = ULong(datetime)
         return found
 
@@ -262,7 +267,7 @@ class Draft:
                 self.annotations = _symbols(found)
             elif name == names.FOOTER:
                 self.footer = _symbols(found)
-        elif isinstance(value, int) and abs(value) <= TIMESTAMP_MAX:
+        elif isinstance(value, int) and TIMESTAMP_MIN <= value <= TIMESTAMP_MAX:
             if name == names.CREATION_TIME and properties.creation_time is None:
                 properties.creation_time = value + 0
             elif name == names.EXPIRY_TIME and properties.absolute_expiry_time is None:

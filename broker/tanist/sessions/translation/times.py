@@ -15,7 +15,9 @@ from typing import Final
 MILLISECONDS_FROM: Final = 100_000_000_000
 """Less is seconds (the year 5138), this and more is milliseconds (1973)."""
 
+TIMESTAMP_MIN: Final = -(1 << 63)
 TIMESTAMP_MAX: Final = (1 << 63) - 1
+"""What a timestamp of AMQP 1.0 can be, in milliseconds."""
 
 
 def milliseconds(datetime: int) -> int | None:
