@@ -50,7 +50,8 @@ from tanist.node.replicas import Replicas
 from tanist.security.sasl import Authenticator, AuthenticatorConfig
 from tanist.sessions.amqp010.sessions import Sessions
 from tanist.sessions.amqp10.sessions import Sessions10
-from tanist.sessions.translation import headers_of, lookup
+from tanist.sessions.translation import headers_of
+from tanist.sessions.translation.lookup import lookup
 from tanist.sessions.work import Steps
 from tanist.types import ReplicationLevel
 

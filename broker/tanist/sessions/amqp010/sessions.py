@@ -19,7 +19,7 @@ from tanist.sessions.amqp010 import exchanges, messages, publishing, queues, tra
 from tanist.sessions.amqp010.link import Link010
 from tanist.sessions.amqp010.outcome import AFTER_EARLIER, AFTER_RECORDS, LATER
 from tanist.sessions.amqp010.state import SessionBroken, SessionState
-from tanist.sessions.translation import lookup
+from tanist.sessions.translation.lookup import lookup
 from tanist.sessions.work import StepWork
 from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp010.events import Attached, Command, Completed, Detached, Event, Transfer

@@ -14,7 +14,8 @@ from tanist.core.records import Entry
 from tanist.core.selector import Selector
 from tanist.core.topics import TopicIndex, normal
 from tanist.sessions.amqp10.filters import Filters
-from tanist.sessions.translation import headers_of, lookup
+from tanist.sessions.translation import headers_of
+from tanist.sessions.translation.lookup import lookup
 
 REFUSED_MAX: Final = 16_384
 """Messages that one link may leave to others: a queue on which more of them gather has nobody who

@@ -17,7 +17,7 @@ from tanist.sessions.amqp10.nodes import Nodes
 from tanist.sessions.amqp10.producer import Producer
 from tanist.sessions.amqp10.settings import SessionSettings
 from tanist.sessions.amqp10.state import SessionState
-from tanist.sessions.translation import lookup
+from tanist.sessions.translation.lookup import lookup
 from tanist.sessions.work import StepWork
 from tanist.wire.amqp10 import events
 from tanist.wire.amqp10.composites import TransactionalState
