@@ -16,7 +16,7 @@ from typing import Final
 
 from tanist.ha.messages import ADMIN_PROPERTY
 from tanist.ha.url import Address
-from tanist.management.clients import ConnectionFacts, SessionFacts
+from tanist.management.clients import ConnectionFacts, SessionFacts, SubscriptionFacts
 from tanist.node.admission import CATEGORY, Admission, Refused
 from tanist.node.cluster import Cluster
 from tanist.node.config import NodeConfig
@@ -25,6 +25,7 @@ from tanist.node.front import Front, Kind, Verdict
 from tanist.node.identity import PRODUCT
 from tanist.node.outbox import Outbox
 from tanist.security.sasl import ANONYMOUS, Authenticator
+from tanist.sessions.amqp10.consumer import Consumer
 from tanist.sessions.amqp10.link import Link10
 from tanist.sessions.amqp10.sessions import Sessions10
 from tanist.sessions.amqp10.settings import OFFERED_CAPABILITIES
@@ -247,6 +248,25 @@ def _plain(properties: Fields) -> dict[str, Plain]:
 
 
 def _session(state: SessionState) -> SessionFacts:
-    channel = state.session.channel
-    name = f"{state.link.container_id}.{channel}"
-    return SessionFacts(name, channel, 0, state.created_at, [])
+    return SessionFacts(
+        state.name,
+        state.session.channel,
+        len(state.unsettled),
+        state.created_at,
+        [_subscription(consumer) for consumer in state.consumers.values()],
+    )
+
+
+def _subscription(consumer: Consumer) -> SubscriptionFacts:
+    subscription = consumer.subscription
+    return SubscriptionFacts(
+        subscription.name,
+        subscription.queue.name,
+        not subscription.acquire,
+        not consumer.settles,
+        subscription.exclusive,
+        subscription.window,
+        {},
+        subscription.delivered,
+        subscription.created_at,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tanist.core.notices import Actor
 from tanist.node.front10 import Front10
 from tanist.wire.amqp10.settings import ConnectionSettings
 from tanist.wire.amqp10.values import Symbol, Value
@@ -195,3 +196,18 @@ def test_management_sees_protocol_and_properties() -> None:
     assert facts.properties == {"qpid.client_process": "p", "qpid.client_pid": 7}
     assert [each.channel for each in facts.sessions] == [session.channel]
     assert facts.bytes_in > 0
+
+
+def test_management_sees_links_as_subscriptions() -> None:
+    host = alone()
+    host.node.broker.declare_queue("q", Actor("", ""))
+    guest = Guest10(host)
+    session = guest.session()
+    guest.send(guest.sender(session, "q"), b"x")
+    guest.receiver(session, "q", 5)
+    (seen,) = front_of(guest).facts().sessions
+    assert (seen.name, seen.unacked) == ("guest.0", 1)
+    (link,) = seen.subscriptions
+    assert (link.name, link.queue, link.delivered) == ("in", "q", 1)
+    assert link.acknowledged
+    assert not link.browsing

@@ -126,9 +126,8 @@ class Consumer(Sink):
         if message.expires_at != NEVER:
             left_ms = max(1, int((message.expires_at - self.broker.now) * 1000))
             ttl_ms = left_ms if left_ms <= TTL_MS_MAX else None
-        header = stamp_header(
-            message.durable, message.priority, ttl_ms, not entry.redelivered, entry.delivery_count
-        )
+        count = entry.delivery_count
+        header = stamp_header(message.durable, message.priority, ttl_ms, count == 0, count)
         tag = self.tag
         self.tag = (tag + 1) & TAG_MASK
         number = self.wire.send(tag.to_bytes(4, "big"), payload, self.settles, header)
