@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tanist.core.message import AMQP_1_0, Message
 from tanist.core.notices import Actor
 from tanist.management.arguments import PROPERTIES_DEPTH_MAX
 from tanist.management.managed import ManagedObject, Work
@@ -14,6 +15,14 @@ from tanist.node.outputs import Send
 from tanist.wire.amqp010.codec import decode_list, decode_map, make
 from tanist.wire.amqp010.transfer import application_headers
 from tanist.wire.amqp010.values import Value
+from tanist.wire.amqp10.composites import Properties
+from tanist.wire.amqp10.encoding import encode_composite
+from tanist.wire.amqp10.sections import (
+    APPLICATION_PROPERTIES,
+    encode_body_value,
+    encode_map_section,
+)
+from tanist.wire.amqp10.values import Value as Value10
 from tests.broker.node.console import Console
 from tests.broker.node.network import Admin, Guest, Host, Network, cluster, promote, running
 
@@ -479,3 +488,22 @@ def test_nobody_is_told_when_management_is_off() -> None:
     listener.do("exchange.bind", queue="events", exchange="qmf.default.topic", binding_key="#")
     listener.do("queue.declare", queue="q")
     assert host.bodies("events") == []
+
+
+@pytest.mark.parametrize(("length", "answered"), [(10, True), (140_000, False)])
+def test_a_long_request_of_amqp_1_0_is_not_even_translated(length: int, answered: bool) -> None:
+    host = alone()
+    session = Guest(host).session()
+    session.do("queue.declare", queue="answers")
+    session.subscribe("answers")
+    query: dict[str, Value10] = {"_what": "OBJECT", "padding": "x" * length}
+    request = (
+        encode_composite(Properties(subject="broker", reply_to="answers"))
+        + encode_map_section(APPLICATION_PROPERTIES, {"qmf.opcode": "_query_request"})
+        + encode_body_value(dict(query))
+    )
+    message = Message(b"", request, "qmf.default.direct", "broker", form=AMQP_1_0)
+    host.node.broker.publish(message, "qmf.default.direct")
+    host.network.advance(1.0)
+    assert (len(session.messages) > 0) == answered
+    assert host.node.broker.agent_inbox == []

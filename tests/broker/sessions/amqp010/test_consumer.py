@@ -6,9 +6,14 @@ import pytest
 from session_peer import Client, ClientSession, MiniNode
 
 from tanist.core.delivery import READY_EVERY
+from tanist.core.message import AMQP_1_0, Message
 from tanist.sessions import link
 from tanist.sessions.amqp010 import state
 from tanist.sessions.amqp010.publishing import TTL_MS_MAX
+from tanist.wire.amqp010.transfer import message_properties
+from tanist.wire.amqp10.composites import Properties
+from tanist.wire.amqp10.encoding import encode_composite
+from tanist.wire.amqp10.sections import encode_data
 
 
 @pytest.fixture(name="node")
@@ -192,3 +197,37 @@ def test_a_queue_deleted_under_an_idle_consumer_ends_nothing(session: ClientSess
     session.do("message.flush", destination="d")
     session.do("message.cancel", destination="d")
     assert session.exception is None
+
+
+def test_a_message_of_amqp_1_0_is_translated(node: MiniNode, session: ClientSession) -> None:
+    properties = Properties(subject="s", reply_to="amq.fanout", content_type="text/plain")
+    sections = encode_composite(properties) + encode_data(b"body")
+    message = Message(b"", sections, "amq.direct", "k", True, 7, node.now + 60, form=AMQP_1_0)
+    session.do("exchange.bind", exchange="amq.direct", queue="q", binding_key="k")
+    node.broker.publish(message, "amq.direct")
+    session.subscribe("q")
+    session.do("message.release", transfers=[(0, 0)], set_redelivered=True)
+    first, second = session.messages
+    for got in (first, second):
+        assert (got.properties.exchange, got.properties.routing_key) == ("amq.direct", "k")
+        assert (got.properties.priority, got.properties.durable) == (7, True)
+        assert got.properties.ttl_ms == 60_000
+        assert got.body == b"body"
+        fields = message_properties(got.header)
+        assert fields is not None
+        assert fields.text("content_type") == "text/plain"
+        reply_to = fields.struct("reply_to")
+        assert reply_to is not None
+        assert reply_to.text("exchange") == "amq.fanout", "there is an exchange of that name"
+    assert (first.redelivered, second.redelivered) == (False, True)
+
+
+def test_what_no_1_0_message_is_reaches_the_consumer_as_octets(
+    node: MiniNode, session: ClientSession
+) -> None:
+    """The producer is to blame, not the consumer."""
+    for octets in (b"", b"nonsense", b"\x00\x53\x77\xa1\x05sho"):
+        node.broker.publish(Message(b"", octets, "", "q", form=AMQP_1_0), "")
+    session.subscribe("q")
+    assert session.bodies == [None, b"nonsense", b"\x00\x53\x77\xa1\x05sho"]
+    assert not session.client.connection.closed

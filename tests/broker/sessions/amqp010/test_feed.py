@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tanist.core.message import AMQP_1_0, Message
 from tanist.ha.membership import BrokerInfo
 from tanist.ha.queue_link import ID_MAX, RANGES_MAX
 from tanist.ha.roles import Status
+from tanist.wire.amqp010.transfer import application_headers
 from tanist.wire.amqp010.values import Value, int32
+from tanist.wire.amqp10.composites import Properties
+from tanist.wire.amqp10.encoding import encode_composite
+from tanist.wire.amqp10.sections import encode_data
 from tests.broker.node.copying import WHO, Subscriber, queue_on, seen, standalone
 from tests.broker.node.network import Guest, Host, Network, running
 from tests.broker.sessions.session_peer import ClientSession
@@ -347,3 +352,15 @@ def test_forged_ids_end_the_session_or_do_no_harm(ids: bytes, lineage: bytes) ->
     assert host.bodies("q") == [b"0", b"1", b"2"]
     host.network.advance(11.0)
     assert done in session.completed
+
+
+def test_a_copy_gets_messages_of_amqp_1_0_translated() -> None:
+    host, session = with_queue()
+    copy = Subscriber(host)
+    sections = encode_composite(Properties(subject="s")) + encode_data(b"body")
+    host.node.broker.publish(Message(b"", sections, "", "q", True, 7, form=AMQP_1_0), "")
+    session.publish("q", b"next")
+    assert copy.read() == [b"body", b"next"]
+    first, _ = copy.messages.values()
+    assert (first.properties.routing_key, first.properties.priority) == ("q", 7)
+    assert application_headers(first.header) == {"qpid.subject": "s"}
