@@ -24,6 +24,7 @@ from tanist.wire.amqp10.events import (
     Opened,
 )
 from tanist.wire.amqp10.link import Link
+from tanist.wire.amqp10.performatives import Attach
 from tanist.wire.amqp10.session import Session
 from tanist.wire.amqp10.settings import ConnectionSettings
 from tests.sim.clients import AGAIN_S, SimClient
@@ -31,6 +32,10 @@ from tests.sim.clients import AGAIN_S, SimClient
 NOT_FOUND = "amqp:not-found"
 RESOURCE_LOCKED = "amqp:resource-locked"
 RESOURCE_DELETED = "amqp:resource-deleted"
+
+QUEUE = "queue"
+ON_DEMAND = "create-on-demand"
+"""Capabilities of a terminus: it is a queue, which is made if it is not there."""
 
 SOLE = "sole-connection-for-container"
 """What Qpid JMS desires, so that two clients cannot have one client id."""
@@ -59,8 +64,8 @@ class Client10(SimClient):
         """A session is there: a new one after every reconnect."""
         raise NotImplementedError
 
-    def on_attached(self, link: Link) -> None:
-        """The broker attached a link of ours."""
+    def on_attached(self, link: Link, attach: Attach) -> None:
+        """The broker attached a link of ours; ``attach``: what it said."""
 
     def on_detached(self, link: Link) -> None:
         """The broker confirmed that we detached a link."""
@@ -126,7 +131,7 @@ class Client10(SimClient):
             link = event.link
             refused = (event.attach.source if link.role else event.attach.target) is None
             if link.session is self.session and not refused:
-                self.on_attached(link)
+                self.on_attached(link, event.attach)
         elif isinstance(event, Detached):
             self._detached(event)
         elif isinstance(event, Ended):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from tanist.wire.amqp010.codec import make
 from tanist.wire.amqp010.events import Completed, Event, Transfer
 from tanist.wire.amqp010.session import Session
@@ -17,6 +20,7 @@ UNLIMITED = 0xFFFFFFFF
 RESOURCE_LOCKED = 405
 NOT_FOUND = 404
 RESOURCE_DELETED = 408
+SELECTOR = "x-apache-selector"
 
 
 def name_of(body: bytes) -> tuple[str, int]:
@@ -27,11 +31,19 @@ def name_of(body: bytes) -> tuple[str, int]:
     return parts[0].decode(), int(parts[1])
 
 
+class Selection(NamedTuple):
+    """A selector, and which numbers of messages it means."""
+
+    text: str
+    wants: Callable[[int], bool]
+
+
 class Consumer(SimClient):
     """Receives from ``queue``; thinks a little before it accepts.
 
     ``reject_every``: every so-many-th message of a producer is rejected. ``browse``: it looks and
-    takes nothing. Protocols differ in how they subscribe and in the three verdicts.
+    takes nothing. ``selection``: it wants nothing else. Protocols differ in how they subscribe and
+    in the three verdicts.
     """
 
     def __init__(
@@ -43,9 +55,11 @@ class Consumer(SimClient):
         *,
         reject_every: int = 0,
         browse: bool = False,
+        selection: Selection | None = None,
     ) -> None:
         self.queue = queue
         self.received = 0
+        self.selection = selection
         self._reject_every = reject_every
         self._browse = browse
         self._returns = True
@@ -100,7 +114,12 @@ class Consumer(SimClient):
         self.site.record(Subscribed(self.world.now, self.name, self.queue))
 
     def received_one(self, delivery: int, producer: str, number: int, redelivered: bool) -> None:
-        """A message came; ``delivery`` names it within the session."""
+        """A message came; ``delivery`` names it within the session.
+
+        Raises: Violation if it was not selected.
+        """
+        if self.selection is not None and not self.selection.wants(number):
+            raise Violation("unexpected", f"{self.name} got {producer}:{number}, selects others")
         self.received += 1
         self.count("browsed" if self._browse else "received")
         self.site.record(
@@ -171,12 +190,15 @@ class Consumer010(Consumer, Client010):
         prepare: tuple[Struct, ...] = (),
         reject_every: int = 0,
         browse: bool = False,
+        selection: Selection | None = None,
     ) -> None:
         self._prepare = prepare
         self._credit = 0
         self._subscribing = -1
         """Wire id of the sync behind the subscription."""
-        super().__init__(site, name, plan, queue, reject_every=reject_every, browse=browse)
+        super().__init__(
+            site, name, plan, queue, reject_every=reject_every, browse=browse, selection=selection
+        )
 
     @property
     def subscribed(self) -> bool:
@@ -193,6 +215,7 @@ class Consumer010(Consumer, Client010):
             destination="d",
             accept_mode=0 if self.settles else 1,
             acquire_mode=1 if self._browse else 0,
+            arguments=self.selection and {SELECTOR: self.selection.text.encode()},
         )
         session.send(subscribe)
         mode = 1 if self.plan.windowed else 0

@@ -18,13 +18,15 @@ from tanist.wire.amqp10.composites import (
 )
 from tanist.wire.amqp10.events import Delivery, Disposed
 from tanist.wire.amqp10.link import Link
+from tanist.wire.amqp10.performatives import Attach
 from tanist.wire.amqp10.receiver import Receiver
 from tanist.wire.amqp10.session import Session
+from tanist.wire.amqp10.values import Described, ULong, Value
 from tests.sim.clients import Site
 from tests.sim.clients10 import NOT_FOUND, RESOURCE_DELETED, RESOURCE_LOCKED, Client10
-from tests.sim.consumers import Consumer
+from tests.sim.consumers import Consumer, Selection
 from tests.sim.history import Severed
-from tests.sim.messages10 import Read, read_message
+from tests.sim.messages10 import read_message
 from tests.sim.plan import ClientPlan
 
 FETCH_S = 0.3
@@ -33,6 +35,9 @@ FETCH_S = 0.3
 UNSETTLED, SETTLED = 0, 1
 FIRST, SECOND = 0, 1
 """Settle modes of senders and of receivers."""
+
+SELECTOR = 0x0000468C00000004
+"""Descriptor of apache.org:selector-filter:string."""
 
 LOST_OUTCOME = Modified(delivery_failed=True)
 """What the link says becomes of deliveries that are not settled when it ends, as Qpid JMS does."""
@@ -50,7 +55,11 @@ class Consumer10(Consumer, Client10):
         *,
         reject_every: int = 0,
         browse: bool = False,
+        capabilities: tuple[str, ...] = (),
+        selection: Selection | None = None,
     ) -> None:
+        """``capabilities``: of its source."""
+        self._capabilities = capabilities
         self._link: Receiver | None = None
         self._attached = False
         self._open: set[int] = set()
@@ -58,7 +67,9 @@ class Consumer10(Consumer, Client10):
         self._resting = False
         """Between two fetches."""
         self._left = 0
-        super().__init__(site, name, plan, queue, reject_every=reject_every, browse=browse)
+        super().__init__(
+            site, name, plan, queue, reject_every=reject_every, browse=browse, selection=selection
+        )
 
     @property
     def subscribed(self) -> bool:
@@ -73,7 +84,13 @@ class Consumer10(Consumer, Client10):
             address=self.queue,
             distribution_mode="copy" if self._browse else None,
             default_outcome=LOST_OUTCOME,
+            filter=self._filter(),
+            capabilities=self._capabilities,
         )
+
+    def _filter(self) -> dict[str, Value] | None:
+        selection = self.selection
+        return selection and {"selector": Described(ULong(SELECTOR), selection.text)}
 
     @property
     def link_name(self) -> str:
@@ -91,8 +108,10 @@ class Consumer10(Consumer, Client10):
         )
         self._grant()
 
-    def on_attached(self, link: Link) -> None:
+    def on_attached(self, link: Link, attach: Attach) -> None:
         """The subscription is there."""
+        if link is not self._link:
+            return
         self._attached = True
         self.record_subscribed()
 
@@ -115,8 +134,12 @@ class Consumer10(Consumer, Client10):
             return
         if not self.plan.accept and not self._browse:
             self.site.record(Severed(self.world.now, self.name, self.queue, self.plan.window))
+        self.detach(link)
+
+    def detach(self, link: Receiver, closed: bool = True) -> None:
+        """Give the link up; what it was given comes again."""
         self._forget()
-        link.detach(True)
+        link.detach(closed)
         self.flush()
 
     def go_back(self) -> None:
@@ -162,15 +185,11 @@ class Consumer10(Consumer, Client10):
 
     # -- messages ---------------------------------------------------------------------------
 
-    def read(self, event: Delivery) -> Read:
-        """Understand a message."""
-        return read_message(event.payload)
-
     def on_delivery(self, event: Delivery) -> None:
         """A message."""
         if event.link is not self._link:
             return
-        read = self.read(event)
+        read = read_message(event.payload)
         self._open.add(event.id)
         self.received_one(event.id, read.producer, read.number, read.failures > 0)
 

@@ -13,7 +13,7 @@ from random import Random
 from tests.sim.faults import CLIENT_HOSTS
 from tests.sim.faults import KINDS as FAULT_KINDS
 from tests.sim.kinds import KINDS as WORK_KINDS
-from tests.sim.kinds import Kind
+from tests.sim.kinds import LATER, Kind
 from tests.sim.plan import BrokerPlan, ClientPlan, ClockPlan, Fault, NetworkPlan, Plan, WorkPlan
 
 FIRST_FAULT_S = 1.0
@@ -33,6 +33,9 @@ QUIET_SEEDS = 0.05
 SHARES = (0.0, 0.5, 0.5, 0.5, 1.0)
 """How many of the clients that may speak 1.0 do so, by seed."""
 
+LATER_SHARE = 0.4
+"""So many seeds have one of the ``kinds.LATER``."""
+
 STRICT = 0.4
 """So many seeds have an outside record of the in-sync set, and nobody who fences."""
 
@@ -42,7 +45,10 @@ def draw(seed: int) -> Plan:
     plan = _draw(seed)
     random = Random(f"protocols {seed}")
     share = random.choice(SHARES)
-    return replace(plan, works=[_speak(random, work, share) for work in plan.works])
+    works = list(plan.works)
+    if random.random() < LATER_SHARE:
+        works.append(_work(random, random.choice(LATER), f"w{len(works)}", plan.faults_end_s))
+    return replace(plan, works=[_speak(random, work, share) for work in works])
 
 
 def _draw(seed: int) -> Plan:
@@ -123,7 +129,8 @@ def _faults(random: Random, end_s: float) -> list[Fault]:
 
 
 def _works(random: Random, end_s: float) -> list[WorkPlan]:
-    kinds = random.sample(list(WORK_KINDS), random.randrange(1, WORKS_MAX + 1))
+    names = [name for name in WORK_KINDS if name not in LATER]
+    kinds = random.sample(names, random.randrange(1, WORKS_MAX + 1))
     return [_work(random, kind, f"w{number}", end_s) for number, kind in enumerate(kinds)]
 
 
@@ -143,13 +150,13 @@ def _work(random: Random, name: str, work: str, end_s: float) -> WorkPlan:
 
 def _numbers(random: Random, kind: Kind) -> tuple[int, int, int, int]:
     """How many producers, consumers, browsers, actors."""
-    if kind.actor == "script":
+    if kind.actor in ("script", "asker"):
         return 0, 0, 0, random.randrange(1, 4)
     producers = 1 if kind.promise.ring or kind.deep else random.randrange(1, 3)
-    alone = kind.temporary or kind.exclusive
+    alone = kind.temporary or kind.exclusive or kind.subscription == "durable"
     consumers = 0
     if kind.takes and kind.consumers:
-        consumers = 1 if alone else random.randrange(0, 3)
+        consumers = 1 if alone else random.randrange(1 if kind.subscription else 0, 3)
     browsers = int(
         bool(kind.takes) and not alone and not kind.auto_delete and random.random() < 0.2
     )
@@ -198,7 +205,7 @@ def _consumer(random: Random, kind: Kind) -> ClientPlan:
 
 
 def _actor(random: Random, kind: Kind, end_s: float) -> ClientPlan:
-    counts = {"script": 40, "purger": 8, "deleter": 6, "mover": 1}
+    counts = {"script": 40, "purger": 8, "deleter": 6, "mover": 1, "asker": 60}
     count = random.randrange(1, counts[kind.actor] + 1)
     spread_s = round(random.uniform(0.3, 1.1) * end_s / count, 3)
     return ClientPlan(
@@ -215,12 +222,13 @@ def _actor(random: Random, kind: Kind, end_s: float) -> ClientPlan:
 def _speak(random: Random, work: WorkPlan, share: float) -> WorkPlan:
     """The same work with some of its clients speaking 1.0: those that need not declare anything."""
     kind = WORK_KINDS[work.kind]
+    share = 1.0 if kind.protocol == "1.0" else share
     declare = 1 if kind.redeclares or kind.exclusive else 0
     producers_declare = kind.redeclares and not kind.auto_delete and not kind.temporary
 
     def speak(clients: list[ClientPlan], keep: int = 0) -> list[ClientPlan]:
         return [
-            _manners10(random, client) if at >= keep and random.random() < share else client
+            _manners10(random, client, kind) if at >= keep and random.random() < share else client
             for at, client in enumerate(clients)
         ]
 
@@ -229,12 +237,12 @@ def _speak(random: Random, work: WorkPlan, share: float) -> WorkPlan:
         producers=speak(work.producers, len(work.producers) if producers_declare else 0),
         consumers=speak(work.consumers, declare),
         browsers=speak(work.browsers),
-        actors=speak(work.actors) if kind.actor == "mover" else work.actors,
+        actors=speak(work.actors) if kind.actor in ("mover", "asker") else work.actors,
         drain="1.0" if random.random() < share else "0-10",
     )
 
 
-def _manners10(random: Random, client: ClientPlan) -> ClientPlan:
+def _manners10(random: Random, client: ClientPlan, kind: Kind) -> ClientPlan:
     return replace(
         client,
         protocol="1.0",
@@ -244,7 +252,7 @@ def _manners10(random: Random, client: ClientPlan) -> ClientPlan:
         session_window=random.choice((2048, 2048, 10)),
         resends=random.random() < 0.6,
         marks=random.random() < 0.5,
-        relay=random.random() < 0.3,
+        relay=random.random() < 0.3 and not kind.on_demand,
         fetches=random.random() < 0.2,
         second=random.random() < 0.3,
     )

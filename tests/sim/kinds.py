@@ -44,7 +44,15 @@ class Kind:
     deep: bool = False
     """So many messages that a backup that joins gets them in several pieces."""
     actor: str = ""
-    """"mover", "purger", "deleter" or "script"."""
+    """"mover", "purger", "deleter", "script" or "asker"."""
+    selects: bool = False
+    """Each consumer wants the messages of one color only."""
+    protocol: str = ""
+    """The protocol of all its clients, the setup's left out; "": any."""
+    subscription: str = ""
+    """Queue "a" is that of a subscription: "volatile", "durable" or "shared"."""
+    on_demand: bool = False
+    """Queue "a" is made by whoever attaches to it first."""
 
 
 NONE: Mapping[str, Value] = {"qpid.replicate": "none"}
@@ -89,4 +97,26 @@ KINDS: dict[str, Kind] = {
     ),
     "transactions": Kind("transactions", takes=(), actor="mover"),
     "configuration": Kind("nothing", takes=(), actor="script"),
+    "selectors": Kind("colors", selects=True),
+    "volatile subscription": Kind(
+        "news",
+        promise=Promise(until_leaving=True),
+        temporary=True,
+        protocol="1.0",
+        subscription="volatile",
+    ),
+    "durable subscription": Kind("news", protocol="1.0", subscription="durable"),
+    "shared subscription": Kind("news", protocol="1.0", subscription="shared"),
+    "on demand": Kind(protocol="1.0", on_demand=True),
+    "dynamic nodes": Kind("nothing", takes=(), actor="asker", protocol="1.0"),
 }
+
+LATER = (
+    "selectors",
+    "volatile subscription",
+    "durable subscription",
+    "shared subscription",
+    "on demand",
+    "dynamic nodes",
+)
+"""Kinds that came with AMQP 1.0: they are drawn by themselves, so that the rest of a plan stays."""

@@ -30,8 +30,16 @@ class Producer10(Producer, Client10):
     """Speaks 1.0; ``plan.resends``, ``plan.marks`` and ``plan.relay`` are its manners."""
 
     def __init__(
-        self, site: Site, name: str, plan: ClientPlan, router: Router, padding: int = 0
+        self,
+        site: Site,
+        name: str,
+        plan: ClientPlan,
+        router: Router,
+        padding: int = 0,
+        capabilities: tuple[str, ...] = (),
     ) -> None:
+        """``capabilities``: of its targets, the relay left out."""
+        self._capabilities = capabilities
         self._links: dict[str, Sender] = {}
         self._line: deque[int] = deque()
         """What waits for credit."""
@@ -94,7 +102,8 @@ class Producer10(Producer, Client10):
         address = RELAY if self.plan.relay else self._address(route)
         link = self._links.get(address)
         if link is None:
-            target = Target(address=address or None)
+            capabilities = self._capabilities if address else ()
+            target = Target(address=address or None, capabilities=capabilities)
             link = session.sender(f"{self.name}>{address}", Source(address=self.name), target)
             self._links[address] = link
         return link

@@ -130,5 +130,13 @@ TOPOLOGIES: dict[str, Topology] = {
         messages=(("amq.topic", "%.news.today", (), ("a",)),),
     ),
     "transactions": Topology(queues=("a", "b", "c")),
+    "colors": Topology(
+        messages=(
+            ("", "a", (("color", "red"),), ("a",)),
+            ("", "a", (("color", "blue"),), ("a",)),
+        ),
+    ),
+    # The queue is that of a subscription to the topic; the broker makes and binds it.
+    "news": Topology(messages=(("amq.topic", "%.news.today", (), ("a",)),)),
 }
 """By name, as ``kinds.Kind.topology`` says it."""

@@ -122,7 +122,7 @@ class Simulation:
         self._each(Work.drain)
         self._wait("drain", DRAIN_S, lambda: self._all(lambda w, p: w.drained(p)))
         self._each(Work.finish)
-        self._wait("leave", DRAIN_S, lambda: self._all(lambda w, _: w.finished()))
+        self._wait("leave", DRAIN_S, lambda: self._all(lambda w, p: w.finished(p)))
         self._wait("have equal replicas", DRAIN_S, self._replicas_equal)
         self._judge()
 

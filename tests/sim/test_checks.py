@@ -209,8 +209,8 @@ def test_a_queue_keeps_no_more_copies_than_were_sent_to_it() -> None:
     assert checks_of(history(sent(1), got(1), left, faults=1)) == set()
     assert checks_of(history(sent(1), left, left, faults=1)) == {"copies"}
     assert checks_of(history(sent(1), sent(1, again=True), left, left, faults=1)) == set()
-    moved = [sent(1, 1.0, "q|dead"), left, got(1, "dead", consumer="drain.dead")]
-    assert checks_of(history(*moved, faults=1)) == set()
+    dead = got(1, "dead", consumer="drain.dead")
+    assert checks_of(history(sent(1, 1.0, "q|dead"), left, dead, faults=1)) == set()
 
 
 def test_nothing_comes_twice_unless_something_broke() -> None:

@@ -31,7 +31,7 @@ def plan_of(kind: str, faults: list[Fault]) -> Plan:
         kind,
         "w0",
         choice=7,
-        producers=[CLIENT] if what.actor != "script" else [],
+        producers=[CLIENT] if what.topology != "nothing" else [],
         consumers=[consumer] if what.takes and what.consumers else [],
         browsers=[consumer] if what.takes and not what.temporary and not what.exclusive else [],
         actors=[ClientPlan(count=4, window=2, pause_s=0.5)] if what.actor else [],

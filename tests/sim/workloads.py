@@ -16,8 +16,9 @@ from tanist.wire.amqp010.values import Struct, Value
 from tests.sim import probe
 from tests.sim.actors import Deleter, Purger
 from tests.sim.clients import Site
+from tests.sim.clients10 import ON_DEMAND, QUEUE
 from tests.sim.configuring import Configurator, Step, bind, declare_exchange, declare_queue
-from tests.sim.consumers import Consumer, Consumer010, PatientConsumer010
+from tests.sim.consumers import Consumer, Consumer010, PatientConsumer010, Selection
 from tests.sim.consumers10 import Consumer10, PatientConsumer10
 from tests.sim.history import WHOLE, Promise
 from tests.sim.kinds import KINDS
@@ -27,6 +28,7 @@ from tests.sim.producers import Producer, Producer010, Route
 from tests.sim.producers10 import Producer10
 from tests.sim.routing import TOPOLOGIES, Topology
 from tests.sim.scripts import draw_script
+from tests.sim.subscribers10 import Asker10, Subscriber10, subscription_queue
 from tests.sim.transactions import Mover, Mover010
 from tests.sim.transactions10 import Mover10
 from tests.sim.transactions_check import DRAIN
@@ -36,6 +38,14 @@ TTLS_S = (0.0, 1.0, 100_000.0)
 """Times to live, in turn: none, short, long."""
 VISIT_S = 1.0
 """How long the drain of an auto-delete queue stays."""
+
+SELECTIONS = (
+    Selection("color = 'red'", lambda number: number % 2 == 0),
+    Selection("color LIKE 'b%'", lambda number: number % 2 == 1),
+)
+"""What consumers select, in turn, of the topology "colors"."""
+
+Actor = Mover | Purger | Deleter | Configurator | Asker10
 
 
 class Work:
@@ -49,9 +59,11 @@ class Work:
         self.producers: list[Producer] = []
         self.consumers: list[Consumer] = []
         self.browsers: list[Consumer] = []
-        self.actors: list[Mover | Purger | Deleter | Configurator] = []
+        self.actors: list[Actor] = []
         self.drains: list[Consumer] = []
         self._started = False
+        self._awaited = 0
+        """Subscribers that have not been subscribed yet."""
         self.setup = Configurator(
             site, f"{plan.name}.setup", ClientPlan(pause_s=0.0), self._declarations(), self._start
         )
@@ -60,6 +72,8 @@ class Work:
 
     def queue(self, letter: str) -> str:
         """The name of one of its queues."""
+        if letter == "a" and self.kind.subscription:
+            return subscription_queue(self.kind.subscription, self.plan.name)
         return f"{self.plan.name}.{letter}"
 
     def exchange(self, name: str) -> str:
@@ -82,7 +96,9 @@ class Work:
     @property
     def _comes_and_goes(self) -> bool:
         """Queue "a" is not the setup's: others declare it, again and again."""
-        return self.kind.redeclares or self.kind.actor == "deleter"
+        kind = self.kind
+        others = bool(kind.subscription) or kind.on_demand or kind.actor == "deleter"
+        return kind.redeclares or others
 
     def _declarations(self) -> list[Step]:
         topology = self.topology
@@ -129,53 +145,118 @@ class Work:
     # -- running ----------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Everything is declared: the clients begin."""
-        self._started = True
+        """Everything is declared: the clients begin, producers when subscribers are there."""
         plan, kind = self.plan, self.kind
-        for number, client in enumerate(plan.producers):
-            self.producers.append(self._producer(f"{plan.name}.p{number}", client))
+        self._awaited = len(plan.consumers) if kind.subscription else 0
         for number, client in enumerate(plan.consumers):
             letter = kind.takes[number % len(kind.takes)]
-            self.consumers.append(self._consumer(f"{plan.name}.c{number}", client, letter))
+            selection = SELECTIONS[number % len(SELECTIONS)] if kind.selects else None
+            name = f"{plan.name}.c{number}"
+            self.consumers.append(self._consumer(name, client, letter, selection=selection))
         for number, client in enumerate(plan.browsers):
             letter = kind.takes[number % len(kind.takes)]
             name = f"{plan.name}.b{number}"
             self.browsers.append(self._consumer(name, client, letter, browse=True))
         for number, client in enumerate(plan.actors):
             self.actors.append(self._actor(f"{plan.name}.t{number}", client))
+        if not self._awaited:
+            self._produce()
+
+    def _subscribed(self) -> None:
+        """One more subscription is there."""
+        self._awaited -= 1
+        if not self._awaited:
+            self._produce()
+
+    def _produce(self) -> None:
+        self._started = True
+        if self.kind.subscription and not self.consumers:
+            return  # nobody would get anything
+        for number, client in enumerate(self.plan.producers):
+            self.producers.append(self._producer(f"{self.plan.name}.p{number}", client))
 
     @property
     def _owned(self) -> bool:
         """Queue "a" comes and goes with its consumers; producers have nothing to do with that."""
         return self.kind.auto_delete or self.kind.temporary
 
+    def _speaks10(self, plan: ClientPlan) -> bool:
+        return "1.0" in (plan.protocol, self.kind.protocol)
+
+    @property
+    def _capabilities(self) -> tuple[str, ...]:
+        """Of the termini of 1.0 links."""
+        return (QUEUE, ON_DEMAND) if self.kind.on_demand else ()
+
     def _producer(self, name: str, plan: ClientPlan) -> Producer:
         site, kind = self.site, self.kind
-        if plan.protocol == "1.0":
-            return Producer10(site, name, plan, self._route, kind.padding)
+        if self._speaks10(plan):
+            capabilities = self._capabilities
+            return Producer10(site, name, plan, self._route, kind.padding, capabilities)
         prepare = self._prepare() if kind.redeclares and not self._owned else ()
         return Producer010(site, name, plan, self._route, kind.padding, prepare)
 
-    def _consumer(self, name: str, plan: ClientPlan, letter: str, browse: bool = False) -> Consumer:
+    def _consumer(
+        self,
+        name: str,
+        plan: ClientPlan,
+        letter: str,
+        browse: bool = False,
+        selection: Selection | None = None,
+    ) -> Consumer:
         kind, queue = self.kind, self.queue(letter)
+        if kind.subscription and not browse:
+            return self._subscriber(name, plan)
         patient = self._owned or kind.exclusive or kind.actor == "deleter"
         reject_every = kind.reject_every if letter == "a" else 0
-        if plan.protocol == "1.0":
+        if self._speaks10(plan):
             # It declares nothing: what others declare may be away for a while.
-            maker10 = PatientConsumer10 if patient or kind.redeclares else Consumer10
-            return maker10(self.site, name, plan, queue, reject_every=reject_every, browse=browse)
-        maker = PatientConsumer010 if patient else Consumer010
-        prepare = self._prepare() if letter == "a" else ()
-        return maker(
-            self.site, name, plan, queue, prepare=prepare, reject_every=reject_every, browse=browse
+            patient = patient or kind.redeclares or bool(kind.subscription)
+            return (PatientConsumer10 if patient else Consumer10)(
+                self.site,
+                name,
+                plan,
+                queue,
+                reject_every=reject_every,
+                browse=browse,
+                capabilities=self._capabilities,
+                selection=selection,
+            )
+        return (PatientConsumer010 if patient else Consumer010)(
+            self.site,
+            name,
+            plan,
+            queue,
+            prepare=self._prepare() if letter == "a" else (),
+            reject_every=reject_every,
+            browse=browse,
+            selection=selection,
         )
 
-    def _actor(self, name: str, plan: ClientPlan) -> Mover | Purger | Deleter | Configurator:
+    def _subscriber(self, name: str, plan: ClientPlan) -> Subscriber10:
+        """A subscriber, or the one that takes what is left and ends the subscription."""
+        _, key, _, _ = self.topology.messages[0]
+        topic = f"{self.topology.messages[0][0]}/{self._key(key)}"
+        last = name.startswith(DRAIN)
+        return Subscriber10(
+            self.site,
+            name,
+            plan,
+            self.plan.name,
+            topic,
+            self.kind.subscription,
+            then=None if last else self._subscribed,
+            unsubscribe=last,
+        )
+
+    def _actor(self, name: str, plan: ClientPlan) -> Actor:
         what = self.kind.actor
         if what == "mover":
             outputs = (self.queue("b"), self.queue("c"))
-            mover = Mover10 if plan.protocol == "1.0" else Mover010
+            mover = Mover10 if self._speaks10(plan) else Mover010
             return mover(self.site, name, plan, self.queue("a"), outputs)
+        if what == "asker":
+            return Asker10(self.site, name, plan)
         if what == "purger":
             return Purger(self.site, name, plan, self.queue("a"))
         if what == "deleter":
@@ -239,7 +320,7 @@ class Work:
 
     def _drain_plan(self, letter: str) -> ClientPlan:
         """Who declares what it drains speaks 0-10."""
-        declares = letter == "a" and bool(self._prepare())
+        declares = letter == "a" and len(self._prepare()) > 0
         return replace(DRAIN_PLAN, protocol="0-10" if declares else self.plan.drain)
 
     def drained(self, primary: SimNode) -> bool:
@@ -259,14 +340,23 @@ class Work:
             client.finish()
         self.setup.finish()
 
-    def finished(self) -> bool:
-        """Nobody is left."""
-        return self.setup.gone and all(client.gone for client in self.drains)
+    def finished(self, primary: SimNode) -> bool:
+        """Nobody is left, and nothing of what belonged to somebody."""
+        nodes = [actor.node for actor in self.actors if isinstance(actor, Asker10)]
+        if self.kind.subscription:
+            nodes.append(self.queue("a"))
+        return (
+            self.setup.gone
+            and all(client.gone for client in self.drains)
+            and all(probe.depth(primary.node, node) is None for node in nodes)
+        )
 
     def waiting(self) -> str:
         """Who still has something to do, for an error text."""
         busy = [f"{p.name} {len(p.unconfirmed)} unconfirmed" for p in self.producers if not p.done]
         busy += [f"{c.name} at step {c.at}" for c in self._scripts() if not c.done]
+        if self._awaited:
+            busy.append(f"{self.plan.name}: {self._awaited} not subscribed")
         busy += [c.name for c in (*self.consumers, *self.actors, *self.drains) if not c.gone]
         return ", ".join(busy)
 
