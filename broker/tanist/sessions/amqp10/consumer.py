@@ -216,7 +216,11 @@ class Consumer(Sink):
         self.registry.leave(self.key, self)
         state.sent_settled.settle(broker)
         broker.cancel(self.subscription)
-        outcomes.ended(broker, state, self)
+        if self.count:
+            mine = [number for number, sent in self.unsettled.items() if sent.consumer is self]
+            deliveries = [self.unsettled.pop(number) for number in mine]
+            self.count = 0
+            outcomes.apply(broker, deliveries, self.default_outcome)
         if self.subscribed is not None:
             self.subscribed.leave(closed)
         if self.dynamic is not None:

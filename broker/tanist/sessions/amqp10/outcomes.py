@@ -17,7 +17,7 @@ Source: AMQP 1.0, 3.4; 3.5.3 "source" for the default outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tanist.core.broker import Broker
 from tanist.core.records import Entry
@@ -34,9 +34,6 @@ from tanist.wire.amqp10.composites import (
 )
 from tanist.wire.amqp10.events import Disposed
 from tanist.wire.amqp10.session import Session
-
-if TYPE_CHECKING:
-    from tanist.sessions.amqp10.consumer import Consumer
 
 TERMINAL: Final = (Accepted, Rejected, Released, Modified)
 
@@ -133,13 +130,3 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
 def provisional(state: DeliveryState | None) -> DeliveryState | None:
     """The outcome within a transactional state."""
     return state.outcome if isinstance(state, TransactionalState) else state
-
-
-def ended(broker: Broker, state: SessionState, consumer: Consumer) -> None:
-    """``consumer`` is over: what it had not settled has its default outcome."""
-    if not consumer.count:
-        return
-    mine = [number for number, sent in state.unsettled.items() if sent.consumer is consumer]
-    deliveries = [state.unsettled.pop(number) for number in mine]
-    consumer.count = 0
-    apply(broker, deliveries, consumer.default_outcome)
