@@ -213,10 +213,10 @@ class Consumer10(Consumer, Client10):
         self._say(delivery, Rejected())
 
     def release(self, delivery: int, marked: bool) -> None:
-        """See ``Consumer``; every other time it is for others only."""
+        """See ``Consumer``; who refuses says that it is for others only."""
         if marked:
             self._say(delivery, Modified(delivery_failed=True))
-        elif self.received % 4 == 1:
+        elif self.plan.refuses:
             self._say(delivery, Modified(undeliverable_here=True))
         else:
             self._say(delivery, Released())

@@ -255,4 +255,5 @@ def _manners10(random: Random, client: ClientPlan, kind: Kind) -> ClientPlan:
         relay=random.random() < 0.3 and not kind.on_demand,
         fetches=random.random() < 0.2,
         second=random.random() < 0.3,
+        refuses=random.random() < 0.5 and not kind.temporary,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tanist.core.message import NEVER, Message
+from tanist.core.message import AMQP_0_10, AMQP_1_0, NEVER, Message
 from tanist.core.records import (
     Bound,
     Dequeued,
@@ -24,16 +24,19 @@ from tanist.ha.codec import RecordWriter
 from tanist.node.config import NodeConfig
 from tanist.node.gate import Gate
 from tanist.node.node import Node
+from tanist.sessions.amqp10.producer import Producer
 from tanist.sessions.held import Held
 from tests.sim.nodes import MakeNode
 from tests.sim.surgery import (
     expire_on_a_backup,
+    forget_counts,
     forget_marks,
     ignore_epochs,
     lose_the_tail,
     patched,
     ready_too_early,
     reuse_ids,
+    select_anything,
     shrink_unasked,
     split_transactions,
     spoiled,
@@ -59,6 +62,16 @@ class HastyGate(Gate):
 
     def hold(self, index: int, held: Held) -> None:
         held.open_gate(index)
+
+
+class Hasty10Gate(Gate):
+    """Settles at once what producers of AMQP 1.0 sent; all else is held as it must be."""
+
+    def hold(self, index: int, held: Held) -> None:
+        if isinstance(held, Producer):
+            held.open_gate(index)
+        else:
+            super().hold(index, held)
 
 
 class BrokenWriter(RecordWriter):
@@ -213,7 +226,21 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "ignore epochs": Mutant(spoiled(ignore_epochs), ("two primaries", "not converged")),
     "split a transaction": Mutant(
-        patched(split_transactions), ("transaction",), "transactions", interpreted=True
+        patched(split_transactions((AMQP_0_10, AMQP_1_0))),
+        ("transaction",),
+        "transactions",
+        interpreted=True,
     ),
+    "settle early": Mutant(_gate(Hasty10Gate), ("lost", "transaction")),
+    "forget the delivery-count at promotion": Mutant(
+        spoiled(forget_counts), ("redelivered mark",), interpreted=True
+    ),
+    "split a 1.0 transaction": Mutant(
+        patched(split_transactions((AMQP_1_0,))),
+        ("transaction",),
+        "transactions",
+        interpreted=True,
+    ),
+    "select anything": Mutant(spoiled(select_anything), ("unexpected",), "selectors"),
 }
 """By the rule that is broken."""

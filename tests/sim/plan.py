@@ -110,6 +110,8 @@ class ClientPlan:
     """Producers: one link, and each message says where it goes."""
     fetches: bool = False
     """Consumers: ask for what there is, again and again, with drained credit."""
+    refuses: bool = False
+    """Consumers: of what they give back, some they do not want again on that link."""
     second: bool = False
     """Consumers, transactions: settle after the broker did."""
 

@@ -12,6 +12,7 @@ from typing import cast
 
 from tanist.core.broker import Broker
 from tanist.core.message import Message
+from tanist.core.records import Entry
 from tanist.ha.peer import Phase
 from tanist.ha.roles import Status
 from tanist.node.config import NodeConfig
@@ -156,24 +157,74 @@ def ignore_epochs() -> Damage:
     return damage
 
 
-def split_transactions(node: Node) -> None:
-    """Half of what a transaction publishes is done and confirmed; the other half comes later."""
-    left: list[tuple[float, list[Message]]] = []
+class Uncounted(Entry):
+    """An entry that has never been delivered before, if one asks for its delivery-count."""
 
-    class Splitting(Broker):
-        __slots__ = ()
+    __slots__ = ()
 
-        def publish_all(self, messages: list[Message]) -> None:
-            middle = (len(messages) + 1) // 2
-            super().publish_all(messages[:middle])
-            left.append((self.now + SPLIT_S, messages[middle:]))
+    @property
+    def delivery_count(self) -> int:
+        return max(0, self.deliveries - 1)
 
-    broker, genuine_step = node.broker, node.step
-    broker.__class__ = Splitting
 
-    def step(happened: Input) -> list[Output]:
-        if left and left[0][0] <= broker.now:
-            Broker.publish_all(broker, left.pop(0)[1])
-        return genuine_step(happened)
+def forget_counts() -> Damage:
+    """A promoted broker flags what may have been delivered, and counts no delivery before its own.
 
-    node.step = step  # type: ignore[method-assign]
+    The class of entries is replaced.
+    """
+    serving = False
+
+    def damage(node: Node) -> None:
+        nonlocal serving
+        if node.broker.serving and not serving:
+            for queue in node.broker.queues_by_number.values():
+                for entry in queue.entries():
+                    entry.__class__ = Uncounted
+        serving = node.broker.serving
+
+    return damage
+
+
+def select_anything() -> Damage:
+    """Consumers get what their selectors do not mean."""
+
+    def damage(node: Node) -> None:
+        broker = node.broker
+        for queue in broker.queues.values():
+            for subscription in queue.subscriptions:
+                if subscription.interest is not None:
+                    broker.set_interest(subscription, None)
+
+    return damage
+
+
+def split_transactions(forms: tuple[int, ...]) -> Damage:
+    """Half of what a transaction publishes is done and confirmed; the other half comes later.
+
+    ``forms``: of messages, to which that happens.
+    """
+
+    def patch(node: Node) -> None:
+        left: list[tuple[float, list[Message]]] = []
+
+        class Splitting(Broker):
+            __slots__ = ()
+
+            def publish_all(self, messages: list[Message]) -> None:
+                middle = (len(messages) + 1) // 2
+                if not messages or messages[0].form not in forms:
+                    middle = len(messages)
+                super().publish_all(messages[:middle])
+                left.append((self.now + SPLIT_S, messages[middle:]))
+
+        broker, genuine_step = node.broker, node.step
+        broker.__class__ = Splitting
+
+        def step(happened: Input) -> list[Output]:
+            if left and left[0][0] <= broker.now:
+                Broker.publish_all(broker, left.pop(0)[1])
+            return genuine_step(happened)
+
+        node.step = step  # type: ignore[method-assign]
+
+    return patch
