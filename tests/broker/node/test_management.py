@@ -496,11 +496,11 @@ def test_a_long_request_of_amqp_1_0_is_not_even_translated(length: int, answered
     session = Guest(host).session()
     session.do("queue.declare", queue="answers")
     session.subscribe("answers")
-    query: dict[str, Value10] = {"_what": "OBJECT", "padding": "x" * length}
+    names: dict[str, Value10] = {"qmf.opcode": "_query_request", "padding": "x" * length}
     request = (
         encode_composite(Properties(subject="broker", reply_to="answers"))
-        + encode_map_section(APPLICATION_PROPERTIES, {"qmf.opcode": "_query_request"})
-        + encode_body_value(dict(query))
+        + encode_map_section(APPLICATION_PROPERTIES, names)
+        + encode_body_value({"_what": "OBJECT"})
     )
     message = Message(b"", request, "qmf.default.direct", "broker", form=AMQP_1_0)
     host.node.broker.publish(message, "qmf.default.direct")

@@ -2,7 +2,8 @@
 
 What 0-10 has no place for becomes application headers ``x-amqp-...``, and what came from 0-10 in
 the message annotation ``x-opt-amqp-0-10`` goes back to its place (docs/message-mapping.md). The
-time to live and the redelivered flag are the delivery's: ``stamp_header`` puts them in.
+time to live and the redelivered flag are the delivery's: ``stamp_header`` puts them in. A plain
+message goes the short way, ``plain_amqp010``; here is the general one, for everything.
 
 Source: AMQP specification 0-10, III.8; OASIS AMQP 1.0, 3.2.
 """
@@ -34,6 +35,7 @@ from tanist.sessions.translation.identifiers import (
     message_uuid,
     text_or_octets,
 )
+from tanist.sessions.translation.plain_amqp010 import plain_to_amqp010
 from tanist.sessions.translation.times import datetime, milliseconds
 from tanist.sessions.translation.values import header_map, value_to_amqp010
 from tanist.types import FramingError
@@ -66,6 +68,14 @@ def to_amqp010(
     there, a body that cannot goes on as ``application/x-amqp-1.0``, and so does the whole message
     when its sections cannot be found.
     """
+    found = plain_to_amqp010(message, queues, exchanges)
+    return general_to_amqp010(message, queues, exchanges) if found is None else found
+
+
+def general_to_amqp010(
+    message: Message, queues: Container[str], exchanges: Container[str]
+) -> tuple[bytes, bytes, bool]:
+    """``to_amqp010`` for whatever there may be."""
     try:
         parts = split_message(message.body)
     except FramingError:
@@ -208,7 +218,8 @@ class Draft:
         kept: list[tuple[values10.Value, values10.Value]] = [
             (key, value)
             for key, value in annotations.items()
-            if key != names.REST and (key != names.JMS_MESSAGE_TYPE or value != jms_type)
+            if key != names.REST
+            and (key != names.JMS_MESSAGE_TYPE or value != jms_type or not jms_type)
         ]
         if kept:
             self.headers[names.MESSAGE_ANNOTATIONS] = header_map(kept)

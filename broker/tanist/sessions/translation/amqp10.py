@@ -1,7 +1,7 @@
 """A message of AMQP 0-10 as one of AMQP 1.0.
 
-``to_amqp10`` is called for each delivery, so it takes what is usual the short way: the delivery
-properties come from a cache, absent things cost a look.
+``to_amqp10`` is called for each delivery. A plain message goes the short way, ``plain_amqp10``;
+here is the general one, for everything.
 
 What 1.0 has no place for goes into one message annotation, ``x-opt-amqp-0-10``, and what came from
 1.0 in ``x-amqp-...`` headers goes back to its place: a message that passes both versions loses
@@ -30,6 +30,7 @@ from tanist.sessions.translation.identifiers import (
     text_of,
     text_or_octets,
 )
+from tanist.sessions.translation.plain_amqp10 import plain_to_amqp10
 from tanist.sessions.translation.times import (
     MILLISECONDS_FROM,
     TIMESTAMP_MAX,
@@ -68,6 +69,11 @@ def to_amqp10(message: Message) -> bytes:
     The caller puts the header for its delivery in front. Never raises for what a producer sent:
     properties that cannot be read are as if they were not there, a body that cannot is data.
     """
+    return plain_to_amqp10(message) or general_to_amqp10(message)
+
+
+def general_to_amqp10(message: Message) -> bytes:
+    """``to_amqp10`` for whatever there may be."""
     draft = Draft(message)
     headers = _NO_HEADERS
     try:

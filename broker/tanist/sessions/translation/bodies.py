@@ -51,8 +51,8 @@ from tanist.wire.amqp10.values import Described, MapPairs
 MAP_TYPE: Final = "amqp/map"
 LIST_TYPE: Final = "amqp/list"
 TEXT_TYPE: Final = "text/plain"
-_SPEAKING: Final = frozenset((MAP_TYPE, LIST_TYPE, TEXT_TYPE, JMS_MAP_TYPE, JMS_STREAM_TYPE))
-"""Content types by which octets of 0-10 become a value."""
+SPEAKING: Final = frozenset((MAP_TYPE, LIST_TYPE, TEXT_TYPE, JMS_MAP_TYPE, JMS_STREAM_TYPE))
+"""Content types by which octets of 0-10 may become a value."""
 
 OPAQUE_TYPE: Final = "application/x-amqp-1.0"
 """Octets of AMQP 1.0 that could not be translated."""
@@ -158,7 +158,7 @@ def body_to_amqp010(parts: MessageParts, content_type: str) -> Body010:
         if kind == DATA:
             if content_type == OBJECT_10:
                 return Body010(parts.read_data(), OBJECT_010, jms_type=JMS_OBJECT)
-            hint = OCTETS if content_type in _SPEAKING else ""
+            hint = OCTETS if content_type in SPEAKING else ""
             return Body010(parts.read_data(), content_type, hint)
         if kind == SEQUENCE:
             return _sequences(parts.read_sequences())

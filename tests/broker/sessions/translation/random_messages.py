@@ -270,3 +270,141 @@ def wild10(draw: st.DrawFn) -> Message:
         at = draw(st.integers(0, len(chosen) - 1))
         chosen = chosen[:at] + bytes([draw(st.integers(0, 255))]) + chosen[at + 1 :]
     return Message(b"", chosen, draw(st.sampled_from(["", "e"])), "q", form=1)
+
+
+WORDS = st.one_of(
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=5),
+    st.sampled_from(["q", "e/k", "amq.topic/a/b", "qpid.subject", "x-amqp-to", "ü", "x" * 256]),
+)
+USUAL_010: st.SearchStrategy[Drawn] = st.one_of(
+    st.booleans(),
+    st.integers(-300, 300),
+    st.integers(-(2**63), 2**63 - 1),
+    integers(0x21, -(2**31), 2**31 - 1),
+    integers(0x22, 0, 2**32 - 1),
+    integers(0x22, 0, 300),
+    integers(0x32, 0, 2**64 - 1),
+    integers(0x32, 0, 300),
+    st.floats(),
+    WORDS,
+    st.binary(max_size=5).map(vbin16),
+)
+
+
+def sometimes(draw: st.DrawFn, **strategies: st.SearchStrategy[Drawn]) -> dict[str, Drawn]:
+    """Some of the fields."""
+    return {name: draw(each) for name, each in strategies.items() if draw(st.booleans())}
+
+
+@st.composite
+def usual010(draw: st.DrawFn) -> Message:
+    """A message of AMQP 0-10 as producers send it; sometimes with one thing that is unusual."""
+    times = st.one_of(st.integers(10**11, 2**42), st.integers(0, 2**64 - 1))
+    delivery = sometimes(
+        draw,
+        priority=st.integers(0, 9),
+        delivery_mode=st.integers(1, 2),
+        ttl=st.integers(1, 2**40),
+        timestamp=times,
+        exchange=st.sampled_from(["", "e"]),
+        redelivered=st.just(True),
+    )
+    reply_to = sometimes(draw, exchange=WORDS, routing_key=WORDS)
+    fit = {name: value for name, value in reply_to.items() if len(value.encode()) < 256}
+    properties = sometimes(
+        draw,
+        content_length=st.just(4),
+        message_id=st.uuids(),
+        correlation_id=WORDS.map(str.encode),
+        reply_to=st.just(make("message.reply-to", **fit)),
+        content_type=st.sampled_from(
+            ["text/plain", "text/plain", "image/png", "amqp/map", "", "ü"]
+        ),
+        user_id=WORDS.map(str.encode),
+    )
+    names = WORDS.filter(lambda name: len(name.encode()) < 256)
+    headers = draw(optional(st.dictionaries(names, USUAL_010, max_size=4)))
+    body = draw(st.one_of(WORDS.map(str.encode), st.binary(max_size=3)))
+    exchange, key = draw(st.sampled_from([("", "q"), ("e", "k"), ("fan", ""), ("", "x" * 255)]))
+    bodiless = draw(st.booleans()) and draw(st.booleans())
+    return amqp010(
+        delivery,
+        properties,
+        headers,
+        b"" if bodiless else body,
+        exchange=exchange,
+        key=key,
+        bodiless=bodiless,
+    )
+
+
+USUAL_10: st.SearchStrategy[Drawn] = st.one_of(
+    st.booleans(),
+    st.integers(-300, 300),
+    st.integers(-300, 300).map(values10.Int),
+    st.integers(0, 300).map(values10.UInt),
+    st.integers(0, 300).map(values10.ULong),
+    SCALARS["byte"],
+    SCALARS["int"],
+    SCALARS["uint"],
+    SCALARS["ulong"],
+    SCALARS["long"],
+    st.floats(),
+    WORDS,
+    st.binary(max_size=5),
+    st.just(values10.Symbol("s")),
+    st.none(),
+)
+
+
+@st.composite
+def usual10(draw: st.DrawFn) -> Message:
+    """A message of AMQP 1.0 as producers send it; sometimes with one thing that is unusual."""
+    times = st.one_of(st.integers(10**11, 2**42), st.integers(-5, 5))
+    properties = Properties(
+        **sometimes(
+            draw,
+            message_id=st.one_of(WORDS, st.uuids(), st.uuids().map(str)),
+            user_id=st.binary(max_size=5),
+            to=WORDS,
+            subject=WORDS,
+            reply_to=st.one_of(WORDS, st.sampled_from(["jobs", "jobs/high", "amq.fanout", "e/"])),
+            correlation_id=WORDS,
+            content_type=st.sampled_from(["text/plain", "text/plain", "image/png", "amqp/map"]),
+            absolute_expiry_time=times,
+            creation_time=times,
+        )
+    )
+    if draw(st.integers(0, 9)) == 0:
+        properties.group_id = "g"
+    values = st.dictionaries(WORDS, USUAL_10, max_size=4)
+    keys = st.sampled_from(["x-opt-jms-dest", "x-opt-jms-msg-type", "x-opt-a", REST])
+    bodies = st.one_of(
+        WORDS.map(encode_body_value),
+        WORDS.map(str.encode).map(encode_data),
+        st.just(encode_body_value(None)),
+        st.just(b""),
+    )
+    message = amqp10(
+        draw(optional(st.just(properties))),
+        draw(optional(values)),
+        draw(optional(st.dictionaries(keys, USUAL_10, max_size=2))),
+        draw(bodies),
+        exchange=draw(st.sampled_from(["", "e"])),
+        key=draw(st.sampled_from(["q", "", "ü" * 200])),
+    )
+    message.durable = draw(st.booleans())
+    message.priority = draw(st.integers(0, 9))
+    return message
+
+
+@st.composite
+def damaged(draw: st.DrawFn, octets: bytes) -> bytes:
+    """``octets`` with one of them changed, some missing, or some more."""
+    if not octets:
+        return octets
+    at = draw(st.integers(0, len(octets) - 1))
+    kind = draw(st.integers(0, 2))
+    if kind == 0:
+        return octets[:at] + bytes([draw(st.integers(0, 255))]) + octets[at + 1 :]
+    return octets[:at] if kind == 1 else octets + draw(st.binary(min_size=1, max_size=3))

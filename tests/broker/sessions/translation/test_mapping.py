@@ -29,6 +29,7 @@ from tanist.wire.amqp10.values import (
     ULong,
 )
 from tests.broker.sessions.translation.messages import (
+    DATA,
     again010,
     again10,
     amqp010,
@@ -370,6 +371,18 @@ def test_message_annotations() -> None:
     assert exact(dict(again10(message).annotations)) == exact(
         {Symbol(str(key)): value for key, value in annotations.items()}
     )
+
+
+def test_jms_message_type() -> None:
+    """It is left out only where the way back puts it in again."""
+    for kind, body in ((0, encode_body_value(None)), (5, encode_body_value(None)), (3, DATA)):
+        annotations: values10.Annotations = {"x-opt-jms-msg-type": Byte(kind)}
+        message = amqp10(annotations=annotations, body=body)
+        assert again10(message).annotations == annotations
+    listed: values10.Annotations = {"x-opt-jms-msg-type": Byte(4)}
+    message = amqp10(annotations=listed, body=encode_body_value([1]))
+    assert seen010(message).headers == {}
+    assert again10(message).annotations == listed
 
 
 def test_footer() -> None:
