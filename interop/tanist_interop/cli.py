@@ -23,9 +23,6 @@ from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
 
 USAGE_ERROR: Final = 64
 DEFAULT: Final = "kill-primary"
-DEFAULT_PROTOCOL: Final = "amqp0-10"
-"""Clients that speak another one are run when they are named."""
-
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 SOAK_MIN_S: Final = 10
 """A few strikes at least."""
@@ -44,7 +41,9 @@ def parser() -> argparse.ArgumentParser:
     add("--scenario", default="", help=f"name, names with commas, or all; default {DEFAULT}")
     add("--repeat", type=int, default=1, help="so many runs, with seeds counting up")
     add("--seed", type=int, default=1, help="of the first run; draws the moment of the fault")
-    add("--clients", default="", help=f"names with commas; default: all of {DEFAULT_PROTOCOL}")
+    add("--clients", default="", help="names with commas; default: all")
+    add("--draw", type=int, default=0, metavar="N",
+        help="only N of the clients, of each protocol one, others with each seed")  # fmt: skip
     add("--out", type=Path, default=Path("runs"), help="folder of the run folders")
     add("--soak", type=duration, metavar="TIME", help="the soak for so long: 90s, 30m, 1h")
     add("--messages", type=int, default=0, help="acknowledged messages per run, not the default")
@@ -76,10 +75,8 @@ def choose_scenarios(names: str) -> list[Scenario]:
 
 
 def choose_clients(names: str, there: dict[str, ClientSpec]) -> list[ClientSpec]:
-    """The clients of these names; without names all of the default protocol. Raises: KeyError."""
-    if names:
-        return [there[name] for name in names.split(",")]
-    return [spec for spec in there.values() if spec.protocol == DEFAULT_PROTOCOL]
+    """The clients of these names; without names all. Raises: KeyError."""
+    return [there[name] for name in names.split(",")] if names else list(there.values())
 
 
 def listing(there: dict[str, ClientSpec]) -> str:
@@ -119,6 +116,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _usage(
             "--soak is a scenario of its own, and ends by the clock: leave the others out"
         )
+    if options.draw and not len({spec.protocol for spec in clients}) <= options.draw <= len(
+        clients
+    ):
+        return _usage(f"--draw {options.draw}: not one of each protocol, or more than there are")
     extra: tuple[str, ...] = ()
     if options.soak:
         scenarios = [soaked(SOAK, options.soak)]
@@ -127,20 +128,27 @@ def main(arguments: list[str] | None = None) -> int:
         scenarios = [scaled(scenario, options.messages) for scenario in scenarios]
         extra += ("--messages", str(options.messages))
     extra += tuple(f"--broker-option={option}" for option in options.broker_option)
-    return campaign.run(
-        campaign.Options(
-            scenarios=scenarios,
-            clients=clients,
-            seed=options.seed,
-            repeat=options.repeat,
-            out=options.out,
-            qpidd=tuple(shlex.split(options.qpidd)),
-            qpid_ha=tuple(shlex.split(options.qpid_ha)),
-            broker_options=tuple(options.broker_option),
-            arguments=extra,
-            not_run_fails=os.environ.get("CI", "").lower() in ("true", "1"),
-        ),
-        _say,
+    return campaign.run(_campaign(options, scenarios, clients, extra), _say)
+
+
+def _campaign(
+    options: argparse.Namespace,
+    scenarios: list[Scenario],
+    clients: list[ClientSpec],
+    extra: tuple[str, ...],
+) -> campaign.Options:
+    return campaign.Options(
+        scenarios=scenarios,
+        clients=clients,
+        seed=options.seed,
+        repeat=options.repeat,
+        draw=options.draw,
+        out=options.out,
+        qpidd=tuple(shlex.split(options.qpidd)),
+        qpid_ha=tuple(shlex.split(options.qpid_ha)),
+        broker_options=tuple(options.broker_option),
+        arguments=extra,
+        not_run_fails=os.environ.get("CI", "").lower() in ("true", "1"),
     )
 
 

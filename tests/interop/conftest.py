@@ -41,8 +41,15 @@ class Story:
         self.add(source, {"type": "request", "request": event})
 
     def run(self, name="kill-primary", **changes):
-        scenario = replace(CATALOGUE[name], **{"acknowledged_min": 1, **changes})
+        small = {"acknowledged_min": 1, "flow_min": 1}
+        scenario = replace(CATALOGUE[name], **{**small, **changes})
         self.note("run", scenario=as_json(scenario), seed=7, command="again")
+        for source in ("s", "r", "d"):
+            self.program(source, "c")
+
+    def program(self, source, client):
+        """A process of a client program is up."""
+        self.add(source, {"type": "client", "init_ok": {"client": client}, "offset_ns": 0})
 
     def sender(self, source="s", task=3, queue="q", producer="p", window=10):
         self.told(source, protocol.Send(task, queue, producer, 1, 0, window=window))

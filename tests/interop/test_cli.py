@@ -30,6 +30,7 @@ def test_the_list(capsys, clients_dir):
         (["--repeat", "many"], "many"),
         (["--soak", "30s", "--messages", "9"], "--soak is a scenario of its own"),
         (["--soak", "30s", "--scenario", "no-fault"], "--soak is a scenario of its own"),
+        (["--draw", "3"], "--draw 3: not one of each protocol, or more than there are"),
         (["--soak", "30"], "like 90s, 30m, 1h"),
         (["--soak", "1s"], "from 10s"),
         (["--soak", "99h"], "to 24h"),
@@ -68,14 +69,23 @@ def test_a_soak_from_the_command_line(capsys, clients_dir, monkeypatch):
     assert options.arguments == ("--soak", "1800s", "--broker-option=--trace")
 
 
-def test_clients_of_another_protocol_run_when_they_are_named(clients_dir):
+def test_all_clients_run_unless_some_are_named(clients_dir):
     (clients_dir / "a" / "client.json").write_text(
         '{"name": "a", "command": ["x"], "protocol": "amqp1.0"}'
     )
     there = cli.discover(clients_dir)
-    assert [spec.name for spec in cli.choose_clients("", there)] == ["b"]
+    assert [spec.name for spec in cli.choose_clients("", there)] == ["a", "b"]
     assert [spec.name for spec in cli.choose_clients("b,a", there)] == ["b", "a"]
+    assert [spec.name for spec in cli.choose_clients("b", there)] == ["b"]
     assert "a                      amqp1.0, " in cli.listing(there)
+
+
+def test_clients_are_drawn_in_each_run(capsys, clients_dir, monkeypatch):
+    seen = []
+    monkeypatch.setattr("tanist_interop.cli.campaign.run", lambda o, _: seen.append(o) or 0)
+    assert run(capsys, "--draw", "1", "--clients-dir", clients_dir)[0] == 0
+    assert run(capsys, "--clients-dir", clients_dir)[0] == 0
+    assert [options.draw for options in seen] == [1, 0]
 
 
 def test_all_scenarios():

@@ -16,6 +16,7 @@ from tanist_interop.checkers import (
     course,
     duplicates,
     failover,
+    matrix,
     order,
     redelivery,
     rejoin,
@@ -47,6 +48,7 @@ CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     failover.NAME: lambda s: failover.check(
         s.ops, max(1, int(s.number("failovers_min"))), s.scenario.get("failover") == "exchange"
     ),
+    matrix.NAME: lambda s: matrix.check(s.ops, int(s.number("flow_min"))),
     stall.NAME: lambda s: stall.check(s.ops, s.number("link_heartbeat_s")),
     rejoin.NAME: lambda s: rejoin.check(s.ops.records),
     brokers.NAME: lambda s: brokers.check(s.ops),

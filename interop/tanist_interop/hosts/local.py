@@ -25,6 +25,10 @@ STOP_S: Final = 5.0
 """A broker must have ended so long after SIGTERM."""
 
 POLL_S: Final = 0.05
+
+QUEUE_PATTERN: Final = "drill.*"
+"""Brokers create queues of such names for AMQP 1.0 clients that name one: JMS has no other way."""
+
 TROUBLE: Final = ("Traceback (most recent call last)", "] critical")
 """What must not be in a broker's log."""
 
@@ -101,6 +105,7 @@ class LocalCluster:
             f"--ha-brokers-url={','.join(self.addresses())}",
             f"--ha-public-url={','.join(self.told)}",
             "--ha-replicate=all",
+            f"--queue-patterns={QUEUE_PATTERN}",
             "--link-maintenance-interval=0.1",
             "--max-negotiate-time=2000",
             f"--link-heartbeat-interval={self.settings.link_heartbeat_s}",

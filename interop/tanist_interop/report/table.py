@@ -24,7 +24,7 @@ MAX_PROBLEMS: Final = 20
 
 
 def rows(results: Results) -> list[list[str]]:
-    """Heading, one row per flow, one for all."""
+    """Heading, one row per flow (a matrix has a table of its own), one for all."""
     out = [["", *(heading for _, heading in COLUMNS)]]
     drained = results["verdicts"].get("total-queue", "unknown") != "unknown"
 
@@ -34,11 +34,30 @@ def rows(results: Results) -> list[list[str]]:
             f"{figures.get(key, 0):,}" if drained or key != "lost" else "?" for key, _ in COLUMNS
         ]
 
-    for flow in results["flows"]:
+    for flow in [] if "matrix" in results["figures"] else results["flows"]:
         label = f"{flow['sender']} > {', '.join(flow['receivers'])}"
         out.append([label, *cells(flow)])
     out.append(["all", *cells(results["figures"].get("total-queue", {}))])
     return out
+
+
+def matrix_lines(results: Results) -> list[str]:
+    """A row per sending program, a column per receiving one; empty for a run without a matrix."""
+    figures = results["figures"].get("matrix")
+    if not figures:
+        return []
+    names = figures["programs"]
+    there = {(cell["sender"], cell["receiver"]): cell for cell in figures["cells"]}
+    drained = results["verdicts"].get("total-queue", "unknown") != "unknown"
+    out = [["received/acknowledged, lost", *(f"> {name}" for name in names)]]
+    for sender in names:
+        row = [f"{sender} >"]
+        for receiver in names:
+            cell = there.get((sender, receiver))
+            lost = cell["lost"] if cell and drained else "?"
+            row.append(f"{cell['received']}/{cell['acknowledged']}, {lost}" if cell else "-")
+        out.append(row)
+    return ["", *align(out)]
 
 
 def align(table: list[list[str]]) -> list[str]:
@@ -68,7 +87,7 @@ def failover_lines(results: Results) -> list[str]:
 
 
 def _one_failover(figures: Results) -> list[str]:
-    detect, first = figures["detect_ms"], figures["first_ack_ms"]
+    detect, first = figures["detect_ms"], _slowest(figures["first_ack_ms"])
     table = [["from the kill to", "detected", "promoted", "first new ack"]]
     for name in sorted(detect.keys() | first.keys()):
         table.append([
@@ -78,6 +97,15 @@ def _one_failover(figures: Results) -> list[str]:
             _seconds(first[name]) if name in first else "-",
         ])  # fmt: skip
     return ["", *align(table)]
+
+
+def _slowest(times: dict[str, float]) -> dict[str, float]:
+    """Per program: the longest time of its senders (they are named ``program to queue``)."""
+    out: dict[str, float] = {}
+    for name, ms in times.items():
+        program = name.split(" to ")[0]
+        out[program] = max(ms, out.get(program, ms))
+    return out
 
 
 def _many_failovers(figures: Results) -> list[str]:
@@ -144,6 +172,7 @@ def render(results: Results, seconds: float) -> str:
     word = WORDS[results["valid"]]
     out = [f"{name}, seed {results['seed']}: {word} ({seconds:.1f} s)", ""]
     out += align(rows(results))
+    out += matrix_lines(results)
     out += failover_lines(results)
     out += fact_lines(results)
     for missing in results["context"].get("not_run", []):

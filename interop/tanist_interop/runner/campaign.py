@@ -8,6 +8,7 @@ leaves junit.xml and summary.txt beside the run folders.
 from __future__ import annotations
 
 import json
+import random
 import shlex
 import sys
 import time
@@ -43,6 +44,8 @@ class Options:
     broker_options: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     not_run_fails: bool = False
+    draw: int = 0
+    """So many of the clients in each run, drawn from its seed; 0 = all."""
 
 
 def run(options: Options, say: Callable[[str], None]) -> int:
@@ -52,9 +55,10 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     runs: list[tuple[table.Results, float]] = []
     missing: dict[str, dict[str, object]] = {}
     values: list[Valid] = []
-    for number in range(options.repeat):
+    for seed in range(options.seed, options.seed + options.repeat):
         for scenario in options.scenarios:
-            verdict, seconds = run_once(options, scenario, clients, options.seed + number, say)
+            taken = drawn(clients, options.draw, seed) if options.draw else clients
+            verdict, seconds = run_once(options, scenario, taken, seed, say)
             values.append(verdict.valid)
             results = verdict.as_json()
             runs.append((results, seconds))
@@ -71,6 +75,18 @@ def run(options: Options, say: Callable[[str], None]) -> int:
         say(f"not run, which is a failure here: {', '.join(required)}")
         values.append(Valid.FALSE)
     return EXIT_CODES[combine(values)]
+
+
+def drawn(clients: list[ClientSpec], number: int, seed: int) -> list[ClientSpec]:
+    """So many of these clients, one of each protocol among them; optional ones are left out, unless
+    there are too few others. The same seed draws the same of the same clients."""
+    dice = random.Random(seed)
+    pool = [spec for spec in clients if not spec.optional]
+    pool = dice.sample(pool, len(pool)) + [spec for spec in clients if spec.optional]
+    first = {spec.protocol: spec for spec in reversed(pool)}
+    chosen = list(first.values())
+    chosen += [spec for spec in pool if spec not in chosen][: max(0, number - len(chosen))]
+    return [spec for spec in clients if spec in chosen]
 
 
 def run_once(

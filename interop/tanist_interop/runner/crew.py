@@ -143,7 +143,7 @@ class Crew:
 
     def pump(self, timeout_s: float) -> None:
         """Take in what the programs said; wait at most so long for the first item."""
-        if time.monotonic() - self._ticked > 1:
+        if time.monotonic() - self._ticked > 1 and not self.closing:
             self._ticked = time.monotonic()
             self._tick()
         try:

@@ -7,6 +7,7 @@ history, and only the history is judged.
 
 from __future__ import annotations
 
+import math
 import operator
 import random
 import time
@@ -29,7 +30,7 @@ from tanist_interop.scenarios.scenario import (
     Scenario,
     as_json,
     fault_moment,
-    flows,
+    planned,
     rate_of_each,
 )
 
@@ -130,7 +131,7 @@ class Play:
                 able.append(spec)
         if not able:
             raise DrillError("no client can run here")
-        self.flows = flows([spec.name for spec in able], self.scenario.flows_each)
+        self.flows = planned(self.scenario, [spec.name for spec in able])
         if not any(map(drains, self._up())):
             self._add_drainer(able)
             self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
@@ -214,15 +215,32 @@ class Play:
 
     def finish(self) -> None:
         """Enough acknowledged: stop the senders, let the receivers catch up, stop them."""
-        if not self.scenario.soak_s:
-            enough = self.scenario.acknowledged_min
-            self._wait_acks(enough, self.scenario.each_min, {}, "streaming")
+        s = self.scenario
+        if s.flow_min:
+            self._stop_each()
+        elif not s.soak_s:
+            self._wait_acks(s.acknowledged_min, s.each_min, {}, "streaming")
         self._stop(self.senders, "stopping senders")
         self._progress("senders have stopped")
         until = time.monotonic() + CATCH_UP_S
         while time.monotonic() < until and not self._caught_up():
             self.crew.pump(0.05)
         self._stop(self.receivers, "stopping receivers")
+
+    def _stop_each(self) -> None:
+        """Stop each sender as soon as its flow has its share, so that the slow ones (some libraries
+        send one message at a time) have the machine for themselves in the end."""
+        s, acks = self.scenario, self.crew.acknowledged
+        share = max(s.flow_min, math.ceil(s.acknowledged_min / len(self.flows)))
+        going = dict(zip([flow.producer for flow in self.flows], self.senders, strict=True))
+
+        def enough() -> bool:
+            for producer in [producer for producer in going if acks[producer] >= share]:
+                member, task = going.pop(producer)
+                self.crew.tell(member, protocol.Stop(member.next_id(), task))
+            return not going and min(self._received()) >= s.flow_min
+
+        self.crew.wait(enough, "streaming")
 
     def drain(self) -> None:
         """A fresh client takes what is left."""

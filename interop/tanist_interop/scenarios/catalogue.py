@@ -13,7 +13,12 @@ KILL_PRIMARY: Final = Scenario(
     fault="kill",
     promote=True,
     heal=True,
-    checks=(*BASE_CHECKS, "failover", "rejoin"),
+    matrix=True,
+    each_min=20,
+    flow_min=1_000,
+    total_rate_per_s=2_000.0,
+    window=20,
+    checks=(*BASE_CHECKS, "failover", "rejoin", "matrix"),
 )
 
 NO_FAULT: Final = Scenario(

@@ -46,6 +46,10 @@ class Scenario:
     """A soak with fewer failovers shows nothing."""
     flows_each: int = 1
     """Queues that each client sends to; each has another receiver, as far as there are others."""
+    matrix: bool = False
+    """Instead, each client sends to every client, itself too, each through a queue of its own."""
+    flow_min: int = 0
+    """So many of each flow are acknowledged, and received by its own receiver."""
     failover: str = "addresses"
     """Where clients learn the addresses to reconnect to: ``addresses`` (they are given all) or
     ``exchange`` (those that can are given the primary's only, and ask ``amq.failover``)."""
@@ -98,6 +102,20 @@ def flows(clients: list[str], each: int = 1) -> list[Flow]:
     return out
 
 
+def matrix(clients: list[str]) -> list[Flow]:
+    """Each client sends to every client: one flow, with a queue of its own, for each pair."""
+    pairs = [(sender, receiver) for sender in clients for receiver in clients]
+    return [
+        Flow(f"drill.{number}", f"{sender}.{number}", sender, receiver)
+        for number, (sender, receiver) in enumerate(pairs, 1)
+    ]
+
+
+def planned(scenario: Scenario, clients: list[str]) -> list[Flow]:
+    """The flows of a scenario between these clients."""
+    return matrix(clients) if scenario.matrix else flows(clients, scenario.flows_each)
+
+
 def rate_of_each(scenario: Scenario, senders: int) -> float:
     """Messages per second of one of so many senders."""
     return scenario.total_rate_per_s / senders if scenario.total_rate_per_s else scenario.rate_per_s
@@ -118,6 +136,7 @@ def scaled(scenario: Scenario, acknowledged_min: int) -> Scenario:
         scenario,
         acknowledged_min=acknowledged_min,
         each_min=max(1, int(scenario.each_min * factor)),
+        flow_min=int(scenario.flow_min * factor),
         fault_after=(max(1, int(low * factor)), max(1, int(high * factor))),
     )
 

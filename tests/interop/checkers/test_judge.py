@@ -26,12 +26,11 @@ def test_each_checker_can_turn_it(story):
 
 def test_the_json_values_are_json(story):
     story.note("not_run", client="x", reason="no java", remedy="setup")
-    story.add("s", {"type": "client", "init_ok": {"client": "x"}, "offset_ns": 0})
     results = story.good().verdict().as_json()
     assert json.loads(json.dumps(results)) == results
     assert results["context"]["command"] == "again"
     assert results["context"]["not_run"][0]["client"] == "x"
-    assert results["context"]["programs"] == {"s": {"client": "x"}}
+    assert results["context"]["programs"] == {s: {"client": "c"} for s in "srd"}
     assert results["flows"][0]["sender"] == "s"
     assert results["flows"][0]["receivers"] == ["r"]
 

@@ -11,8 +11,9 @@ def test_the_table_of_a_good_run(results):
     assert lines[2].split() == [
         "attempts", "acknowledged", "received", "LOST", "UNEXPECTED", "duplicated", "recovered",
     ]  # fmt: skip
-    assert lines[3].split() == ["s", ">", "r", "20", "20", "22", "0", "0", "2", "0"]
-    assert lines[4].split() == ["all", "20", "20", "22", "0", "0", "2", "0"]
+    assert lines[3].split() == ["all", "20", "20", "22", "0", "0", "2", "0"]
+    assert lines[5].split() == ["received/acknowledged,", "lost", ">", "c"]
+    assert lines[6].split() == ["c", ">", "18/20,", "0"]
     assert "order: kept" in lines
     assert "duplicates: 2 (bound 21)" in lines
     assert any(line.startswith("from the kill to") for line in lines)
@@ -33,9 +34,31 @@ def test_bad_news_is_printed(story, new_story):
 def test_loss_is_not_known_without_a_drain(story):
     story.run()
     story.sender()
+    story.receiver()
     story.sent(1)
-    row = render(story.verdict().as_json(), 1).splitlines()[4].split()
-    assert row == ["all", "1", "1", "0", "?", "0", "0", "0"]
+    lines = render(story.verdict().as_json(), 1).splitlines()
+    assert lines[3].split() == ["all", "1", "1", "0", "?", "0", "0", "0"]
+    assert lines[6].split() == ["c", ">", "0/1,", "?"]
+
+
+def test_a_row_per_flow_without_a_matrix(story):
+    story.good(checks=("total-queue",))
+    lines = render(story.verdict().as_json(), 1).splitlines()
+    assert lines[3].split() == ["s", ">", "r", "20", "20", "22", "0", "0", "2", "0"]
+    assert lines[4].split() == ["all", "20", "20", "22", "0", "0", "2", "0"]
+
+
+def test_a_cell_that_is_missing_is_shown(story):
+    story.good().program("x", "other")
+    lines = render(story.verdict().as_json(), 1).splitlines()
+    assert lines[7].split() == ["other", ">", "-", "-"]
+
+
+def test_of_many_senders_of_a_program_the_slowest_counts(story):
+    results = story.good().verdict().as_json()
+    results["figures"]["failover"]["first_ack_ms"] = {"s to q": 100.0, "s to p": 2500.0}
+    lines = [" ".join(line.split()) for line in render(results, 1).splitlines()]
+    assert "s 0.00 s 0.00 s 2.50 s" in lines
 
 
 def test_pauses_and_memory_are_printed(story):

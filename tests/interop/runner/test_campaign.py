@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
 from tanist_interop import history
-from tanist_interop.drivers.registry import discover
+from tanist_interop.drivers.registry import ClientSpec, discover
 from tanist_interop.runner import campaign
 from tanist_interop.scenarios.catalogue import CATALOGUE
 from tanist_interop.scenarios.scenario import scaled
@@ -102,3 +103,38 @@ def test_a_history_of_nothing_is_unknown(tmp_path):
     with pytest.raises(history.DamagedHistory):
         (tmp_path / "h").write_text("x\n")
         campaign.rejudge(tmp_path / "h", lambda _: None)
+
+
+def specs(*words):
+    """Clients of these names, with the protocol behind the name; ``?`` = optional."""
+    pairs = [word.rstrip("?").split("/") for word in words]
+    return [
+        ClientSpec(name, Path("/"), ("x",), protocol, optional=word.endswith("?"))
+        for (name, protocol), word in zip(pairs, words, strict=True)
+    ]
+
+
+def test_drawn_clients_speak_every_protocol():
+    clients = specs("a/x", "b/x", "c/y", "d/y", "e/y", "f/y?")
+    every = set()
+    for seed in range(200):
+        names = [spec.name for spec in campaign.drawn(clients, 3, seed)]
+        assert len(names) == 3
+        assert names == sorted(names), "in their order"
+        assert set(names) & {"a", "b"}
+        assert set(names) & {"c", "d", "e"}
+        assert "f" not in names, "an optional one is drawn only when the others do not suffice"
+        assert campaign.drawn(clients, 3, seed) == campaign.drawn(clients, 3, seed)
+        every.add(tuple(names))
+    assert len(every) == 9, "two of three and one of two, or the other way round"
+
+
+def test_an_optional_client_stands_for_its_protocol_if_no_other_does():
+    assert len(campaign.drawn(specs("a/x", "f/y?"), 2, 1)) == 2
+
+
+def test_each_run_draws_its_clients(options, tmp_path, clients_dir):
+    assert campaign.run(options(draw=1, repeat=6), lambda _: None) == 0
+    results = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/results.json")]
+    commands = {run["context"]["command"].split()[6] for run in results}
+    assert commands == {"a", "b"}

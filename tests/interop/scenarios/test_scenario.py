@@ -3,8 +3,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tanist_interop.scenarios.catalogue import KILL_PRIMARY, SOAK
-from tanist_interop.scenarios.scenario import fault_moment, flows, rate_of_each, scaled, soaked
+from tanist_interop.scenarios.catalogue import KILL_PRIMARY, NO_FAULT, SOAK
+from tanist_interop.scenarios.scenario import (
+    fault_moment,
+    flows,
+    matrix,
+    planned,
+    rate_of_each,
+    scaled,
+    soaked,
+)
 
 
 @settings(max_examples=20, deadline=None)
@@ -34,7 +42,7 @@ def test_a_scaled_scenario_keeps_its_proportions():
     small = scaled(KILL_PRIMARY, 1000)
     assert small.acknowledged_min == 1000
     assert small.fault_after == (300, 600)
-    assert small.each_min == 50
+    assert (small.each_min, small.flow_min) == (2, 100)
     assert small.checks == KILL_PRIMARY.checks
 
 
@@ -47,7 +55,7 @@ def test_with_two_queues_each_client_sends_to_two_receivers():
 
 
 def test_a_rate_is_of_each_sender_or_shared():
-    assert rate_of_each(KILL_PRIMARY, 4) == KILL_PRIMARY.rate_per_s
+    assert rate_of_each(NO_FAULT, 4) == NO_FAULT.rate_per_s
     assert rate_of_each(SOAK, 4) == SOAK.total_rate_per_s / 4
 
 
@@ -56,3 +64,11 @@ def test_a_longer_soak_must_move_more():
     assert double.soak_s == 2 * SOAK.soak_s
     assert double.acknowledged_min == 2 * SOAK.acknowledged_min
     assert double.failovers_min == 2 * SOAK.failovers_min
+
+
+def test_in_a_matrix_each_client_sends_to_each():
+    plan = matrix(["a", "b", "c"])
+    assert {(flow.sender, flow.receiver) for flow in plan} == {(x, y) for x in "abc" for y in "abc"}
+    assert len({flow.queue for flow in plan}) == len({flow.producer for flow in plan}) == 9
+    assert planned(KILL_PRIMARY, ["a", "b", "c"]) == plan
+    assert planned(SOAK, ["a", "b", "c"]) == flows(["a", "b", "c"], 2)
