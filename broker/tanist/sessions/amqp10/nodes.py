@@ -172,7 +172,7 @@ class Nodes:
         """The node that ``address`` names, made if it is to be.
 
         Raises: BrokerError (NOT_FOUND; as declaring does; PRECONDITION_FAILED: an exchange of
-        another type is there).
+        another type is there; RESOURCE_LOCKED: exclusive access is wanted and somebody has it).
         """
         wants_queue = QUEUE in capabilities or TEMPORARY_QUEUE in capabilities
         wants_topic = TOPIC in capabilities or TEMPORARY_TOPIC in capabilities
@@ -185,6 +185,8 @@ class Nodes:
             if exchange is not None and on_demand and wants_topic:
                 _check_type(exchange, properties)
             queue = node.queue
+            if queue is not None and on_demand and properties.exclusive:
+                self.broker.declare_queue(queue.name, actor, exclusive=True)
             node.confirm = on_demand and (
                 queue.number > 0 if queue is not None else exchange is None or exchange.replicated
             )

@@ -158,6 +158,11 @@ def test_exclusive_queues_of_both_protocols(node: Node10, session: Session10) ->
     assert old.exception is not None
     assert old.exception.number("error_code") == 405
     assert session.receiver("ours").alive
+    other = Client10(node).begin()
+    again = other.sender(
+        "ours", capabilities=("create-on-demand",), dynamic_node_properties={"exclusive": True}
+    )
+    assert other.refused(again) == "amqp:resource-locked"
     session.client.drop()
     assert not node.broker.queues["ours"].exclusive
 
