@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tanist.wire.amqp10.composites import Error
 from tanist.wire.amqp10.conditions import INVALID_FIELD, RESOURCE_LIMIT_EXCEEDED
-from tanist.wire.amqp10.connection import Connection
+from tanist.wire.amqp10.connection import FAILED_PROPERTY, Connection
 from tanist.wire.amqp10.events import (
     Attached,
     Closed,
@@ -124,7 +124,8 @@ class Client10(SimClient):
     def _take_rare(self, connection: Connection, event: object) -> None:
         if isinstance(event, Opened):
             self.connections += 1
-            if self.running:
+            announced = FAILED_PROPERTY in (event.open.properties or {})
+            if self.running and not announced and not connection.closed:
                 self.let_in()
                 self._begin(connection)
         elif isinstance(event, Attached):

@@ -48,7 +48,7 @@ def draw(seed: int) -> Plan:
     works = list(plan.works)
     if random.random() < LATER_SHARE:
         works.append(_work(random, random.choice(LATER), f"w{len(works)}", plan.faults_end_s))
-    return replace(plan, works=[_speak(random, work, share) for work in works])
+    return replace(plan, works=[speak_protocols(random, work, share) for work in works])
 
 
 def _draw(seed: int) -> Plan:
@@ -219,14 +219,14 @@ def _actor(random: Random, kind: Kind, end_s: float) -> ClientPlan:
 # -- protocols ------------------------------------------------------------------------------
 
 
-def _speak(random: Random, work: WorkPlan, share: float) -> WorkPlan:
+def speak_protocols(random: Random, work: WorkPlan, share: float) -> WorkPlan:
     """The same work with some of its clients speaking 1.0: those that need not declare anything."""
     kind = WORK_KINDS[work.kind]
     share = 1.0 if kind.protocol == "1.0" else share
     declare = 1 if kind.redeclares or kind.exclusive else 0
     producers_declare = kind.redeclares and not kind.auto_delete and not kind.temporary
 
-    def speak(clients: list[ClientPlan], keep: int = 0) -> list[ClientPlan]:
+    def some(clients: list[ClientPlan], keep: int = 0) -> list[ClientPlan]:
         return [
             _manners10(random, client, kind) if at >= keep and random.random() < share else client
             for at, client in enumerate(clients)
@@ -234,10 +234,10 @@ def _speak(random: Random, work: WorkPlan, share: float) -> WorkPlan:
 
     return replace(
         work,
-        producers=speak(work.producers, len(work.producers) if producers_declare else 0),
-        consumers=speak(work.consumers, declare),
-        browsers=speak(work.browsers),
-        actors=speak(work.actors) if kind.actor in ("mover", "asker") else work.actors,
+        producers=some(work.producers, len(work.producers) if producers_declare else 0),
+        consumers=some(work.consumers, declare),
+        browsers=some(work.browsers),
+        actors=some(work.actors) if kind.actor in ("mover", "asker") else work.actors,
         drain="1.0" if random.random() < share else "0-10",
     )
 

@@ -22,6 +22,7 @@ from tanist.wire.amqp10.session import Session
 from tests.sim.clients import Site
 from tests.sim.clients10 import Client10
 from tests.sim.consumers10 import LOST_OUTCOME, Consumer10
+from tests.sim.history import Received, Sent
 from tests.sim.messages10 import read_message, sections_before_body
 from tests.sim.plan import ClientPlan
 from tests.sim.producers import Route
@@ -133,6 +134,7 @@ class Asker10(Client10):
         self.node = ""
         self._next = 1
         self._sent = 1
+        self._asked: set[int] = set()
         self._sender: Sender | None = None
         super().__init__(site, name, plan)
 
@@ -188,6 +190,9 @@ class Asker10(Client10):
         while sender is not None and sender.credit > 0 and self._sent <= last:
             payload = sections_before_body(Route("", "", ()), "", 0)
             payload += encode_data(f"{self.name}:{self._sent}:".encode())
+            now, number = self.world.now, self._sent
+            self.site.record(Sent(now, self.name, number, (self.node,), number in self._asked))
+            self._asked.add(number)
             sender.send(sender.delivery_count.to_bytes(4, "big"), payload)
             self._sent += 1
             self.count("asked")
@@ -200,6 +205,8 @@ class Asker10(Client10):
             raise Violation("unexpected", text)
         self._next += 1
         self.count("answered")
+        now, where = self.world.now, (self.connections, self.node)
+        self.site.record(Received(now, self.name, *where, read.producer, read.number, False))
         session = self.session
         assert session is not None
         session.settle(event.id, event.id, Accepted())

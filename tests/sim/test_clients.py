@@ -5,99 +5,75 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.clients010 import Promoter
-from tests.sim.configuring import Configurator, declare_queue
+from tests.sim.configuring import Configurator
 from tests.sim.consumers import Consumer010, PatientConsumer010
-from tests.sim.history import Confirmed, Event, Looked, Received, Refused, Released, Sent
-from tests.sim.plan import ClientPlan, Plan
+from tests.sim.history import Confirmed, Looked, Received, Refused, Released, Sent
+from tests.sim.plan import ClientPlan
 from tests.sim.producers import Producer010, Route
+from tests.sim.scene import Scene
 from tests.sim.scripts import draw_script
-from tests.sim.simulation import Simulation
 from tests.sim.watch import Violation
 
 ROUTE = Route("", "q", ("q",))
 
 
-class Scene:
-    """A cluster with a queue "q"."""
+def a_producer(scene: Scene, **plan: object) -> Producer010:
+    return Producer010(scene.site, "p", ClientPlan(**plan), lambda _: ROUTE)  # type: ignore[arg-type]
 
-    def __init__(self) -> None:
-        self.simulation = Simulation(Plan(1))
-        self.site = self.simulation.site
-        self.run(2.0)
-        self.setup = Configurator(self.site, "setup", ClientPlan(), [declare_queue("q")])
-        self.run(1.0)
-        assert self.setup.done
 
-    def run(self, seconds: float) -> None:
-        world = self.simulation.world
-        world.run_until(world.now + seconds)
-
-    def fail_over(self) -> None:
-        self.simulation.nodes[0].kill()
-        self.run(3.0)
-        self.simulation.nodes[0].start()
-        self.run(3.0)
-        assert self.simulation.converged()
-
-    def events(self, kind: type) -> list[Event]:
-        return [event for event in self.site.events if isinstance(event, kind)]
-
-    def producer(self, **plan: object) -> Producer010:
-        return Producer010(self.site, "p", ClientPlan(**plan), lambda _: ROUTE)  # type: ignore[arg-type]
-
-    def consumer(self, **plan: object) -> Consumer010:
-        return Consumer010(self.site, "c", ClientPlan(**plan), "q")  # type: ignore[arg-type]
+def a_consumer(scene: Scene, **plan: object) -> Consumer010:
+    return Consumer010(scene.site, "c", ClientPlan(**plan), "q")  # type: ignore[arg-type]
 
 
 def test_a_producer_sends_all_within_its_window_and_leaves() -> None:
     scene = Scene()
-    producer = scene.producer(count=20, window=3, pause_s=0.05)
+    producer = a_producer(scene, count=20, window=3, pause_s=0.05)
     for _ in range(100):
         scene.run(0.05)
         assert len(producer.unconfirmed) <= 3
     assert producer.done
     assert producer.gone
-    assert [e.number for e in scene.events(Confirmed)] == list(range(1, 21))  # type: ignore[union-attr]
+    assert [e.number for e in scene.events(Confirmed)] == list(range(1, 21))
 
 
 @pytest.mark.parametrize("resume", [True, False])
 def test_what_was_not_confirmed_is_sent_again_in_order_and_marked(resume: bool) -> None:
     scene = Scene()
     unblock = scene.simulation.network.block([("n2", "n1"), ("n3", "n1")])
-    producer = scene.producer(count=9, window=5, pause_s=0.1, resume=resume)
+    producer = a_producer(scene, count=9, window=5, pause_s=0.1, resume=resume)
     scene.run(1.0)
     assert len(producer.unconfirmed) == 5
     unblock()
     scene.simulation.nodes[0].kill()
     scene.run(9.0)
     assert producer.done
-    again = [e.number for e in scene.events(Sent) if e.again]  # type: ignore[union-attr]
+    again = [e.number for e in scene.events(Sent) if e.again]
     assert again == [1, 2, 3, 4, 5]
 
 
 def test_a_consumer_gets_again_what_it_did_not_accept() -> None:
     scene = Scene()
-    consumer = scene.consumer(pause_s=99.0)
-    scene.producer(count=3, window=3, pause_s=0.01)
+    consumer = a_consumer(scene, pause_s=99.0)
+    a_producer(scene, count=3, window=3, pause_s=0.01)
     scene.run(1.0)
     scene.fail_over()
-    got = [(e.number, e.redelivered) for e in scene.events(Received)]  # type: ignore[union-attr]
+    got = [(e.number, e.redelivered) for e in scene.events(Received)]
     assert got == [(1, False), (2, False), (3, False), (1, True), (2, True), (3, True)]
     assert consumer.connections == 2
 
 
 def test_credit_mode_grants_anew() -> None:
     scene = Scene()
-    scene.consumer(window=2, windowed=False, pause_s=0.01)
-    scene.producer(count=9, window=9, pause_s=0.01)
+    a_consumer(scene, window=2, windowed=False, pause_s=0.01)
+    a_producer(scene, count=9, window=9, pause_s=0.01)
     scene.run(3.0)
     assert len(scene.events(Received)) == 9
 
 
 def test_what_is_released_comes_again() -> None:
     scene = Scene()
-    scene.consumer(window=1, release_every=2, pause_s=0.01)
-    scene.producer(count=3, window=3, pause_s=0.01)
+    a_consumer(scene, window=1, release_every=2, pause_s=0.01)
+    a_producer(scene, count=3, window=3, pause_s=0.01)
     scene.run(3.0)
     assert scene.events(Released)
     assert len(scene.events(Received)) > 3
@@ -105,7 +81,7 @@ def test_what_is_released_comes_again() -> None:
 
 def test_a_restless_consumer_comes_back_until_it_is_told_to_finish() -> None:
     scene = Scene()
-    consumer = scene.consumer(leave_s=1.0)
+    consumer = a_consumer(scene, leave_s=1.0)
     scene.run(5.0)
     assert consumer.connections >= 3
     consumer.finish()
@@ -130,9 +106,9 @@ def test_an_unreckoned_error_is_written_down_and_a_reckoned_one_is_not() -> None
 
 def test_a_body_that_nobody_sent_is_a_violation() -> None:
     scene = Scene()
-    scene.consumer()
+    a_consumer(scene)
     queue = scene.simulation.nodes[0].node.broker.queues["q"]
-    scene.producer(count=1, window=1)
+    a_producer(scene, count=1, window=1)
     consumed = queue.dequeues
     scene.run(1.0)
     assert queue.dequeues == consumed + 1
@@ -170,7 +146,7 @@ def test_a_random_script_can_be_carried_out(choice: int) -> None:
     scene.run(1.0)
     assert client.gone
     assert scene.events(Refused) == []
-    states = [e.state for e in scene.events(Looked)]  # type: ignore[union-attr]
+    states = [e.state for e in scene.events(Looked)]
     assert "" in states
     assert any("x-generation" in state for state in states)
 

@@ -11,6 +11,20 @@ from tests.sim import faults, kinds
 from tests.sim.draw import QUIET_SEEDS, draw
 from tests.sim.plan import ClientPlan, Fault, NetworkPlan, Plan, WorkPlan
 
+MANNERS = (
+    "bare",
+    "sole",
+    "frame_bytes",
+    "session_window",
+    "resends",
+    "marks",
+    "relay",
+    "fetches",
+    "refuses",
+    "second",
+)
+"""Fields of a client's plan that are about AMQP 1.0 only."""
+
 
 @pytest.mark.parametrize("seed", range(20))
 def test_json_and_back_gives_the_same_plan(seed: int) -> None:
@@ -69,6 +83,38 @@ def test_a_few_hundred_seeds_draw_every_kind_of_everything() -> None:
     assert 0 < quiet < 400 * QUIET_SEEDS * 3
     assert min(broken.values()) > 10
     assert min(works.values()) > 10
+
+
+def test_a_few_hundred_seeds_draw_every_manner_of_every_protocol() -> None:
+    seen: dict[str, Counter[object]] = {}
+    defaults = [getattr(ClientPlan(), name) for name in MANNERS]
+    mixed = 0
+    for seed in range(400):
+        for work in draw(seed).works:
+            clients = [*work.producers, *work.consumers, *work.browsers, *work.actors]
+            mixed += len({client.protocol for client in clients}) == 2
+            for client in clients:
+                for name in ("protocol", *MANNERS):
+                    seen.setdefault(name, Counter())[getattr(client, name)] += 1
+                if client.protocol != "1.0":
+                    assert [getattr(client, name) for name in MANNERS] == defaults
+    assert mixed > 100
+    assert set(seen["protocol"]) == {"0-10", "1.0"}
+    rare = [name for name, found in seen.items() if len(found) < 2 or min(found.values()) < 20]
+    assert rare == []
+
+
+def test_who_must_declare_speaks_0_10() -> None:
+    for seed in range(400):
+        for work in draw(seed).works:
+            kind = kinds.KINDS[work.kind]
+            if (kind.redeclares or kind.exclusive) and work.consumers:
+                assert work.consumers[0].protocol == "0-10"
+            if work.kind == "level none":
+                assert {producer.protocol for producer in work.producers} == {"0-10"}
+            if kind.protocol == "1.0":
+                clients = [*work.producers, *work.consumers, *work.browsers, *work.actors]
+                assert {client.protocol for client in clients} == {"1.0"}
 
 
 def test_seeds_enable_subsets_of_faults() -> None:

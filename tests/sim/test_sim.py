@@ -7,10 +7,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.sim.draw import draw
+from tests.sim.draw import draw, speak_protocols
 from tests.sim.kinds import KINDS
 from tests.sim.mutants import COMPILED, MUTANTS
 from tests.sim.plan import ClientPlan, Fault, Plan, WorkPlan
@@ -23,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ClientPlan(count=20, window=5, pause_s=0.3)
 
 
-def plan_of(kind: str, faults: list[Fault]) -> Plan:
-    """One work with one of everything that it knows."""
+def plan_of(kind: str, faults: list[Fault], protocol: str = "0-10") -> Plan:
+    """One work with one of everything that it knows; who need not declare speaks ``protocol``."""
     what = KINDS[kind]
     consumer = ClientPlan(window=10, pause_s=0.01, accept=not what.promise.at_most_once)
     work = WorkPlan(
@@ -36,6 +37,7 @@ def plan_of(kind: str, faults: list[Fault]) -> Plan:
         browsers=[consumer] if what.takes and not what.temporary and not what.exclusive else [],
         actors=[ClientPlan(count=4, window=2, pause_s=0.5)] if what.actor else [],
     )
+    work = speak_protocols(Random(5), work, float(protocol == "1.0"))
     return Plan(5, faults=faults, works=[work], faults_end_s=5.0)
 
 
@@ -44,20 +46,22 @@ def test_seeds_keep_every_promise(seed: int) -> None:
     Simulation(draw(seed)).play()
 
 
+@pytest.mark.parametrize("protocol", ["0-10", "1.0"])
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_each_workload_works_without_faults(kind: str) -> None:
-    simulation = Simulation(plan_of(kind, []))
+def test_each_workload_works_without_faults(kind: str, protocol: str) -> None:
+    simulation = Simulation(plan_of(kind, [], protocol))
     simulation.play()
     assert simulation.history.events
 
 
+@pytest.mark.parametrize("protocol", ["0-10", "1.0"])
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_each_workload_survives_its_primary(kind: str) -> None:
+def test_each_workload_survives_its_primary(kind: str, protocol: str) -> None:
     faults = [
         Fault("kill", 2.0, 1.0, "primary", 1),
         Fault("pause", 3.2, 4.0, "primary", 2),
     ]
-    simulation = Simulation(plan_of(kind, faults))
+    simulation = Simulation(plan_of(kind, faults, protocol))
     simulation.play()
     assert simulation.world.counts["promotions"] >= 3
 
