@@ -134,7 +134,9 @@ class Asker10(Client10):
         self.node = ""
         self._next = 1
         self._sent = 1
-        self._asked: set[int] = set()
+        self._who = ""
+        """The producer of what it sends: one for each node."""
+        self._sessions = 0
         self._sender: Sender | None = None
         super().__init__(site, name, plan)
 
@@ -151,6 +153,8 @@ class Asker10(Client10):
         """Ask for a node, to be deleted in one way or the other."""
         self._sender = None
         self._sent = self._next
+        self._sessions += 1
+        self._who = f"{self.name}.{self._sessions}"
         policies = (
             DeleteOnClose(),
             DeleteOnNoLinks(),
@@ -189,10 +193,9 @@ class Asker10(Client10):
         sender, last = self._sender, min(self._next + self.plan.window - 1, self.plan.count)
         while sender is not None and sender.credit > 0 and self._sent <= last:
             payload = sections_before_body(Route("", "", ()), "", 0)
-            payload += encode_data(f"{self.name}:{self._sent}:".encode())
+            payload += encode_data(f"{self._who}:{self._sent}:".encode())
             now, number = self.world.now, self._sent
-            self.site.record(Sent(now, self.name, number, (self.node,), number in self._asked))
-            self._asked.add(number)
+            self.site.record(Sent(now, self._who, number, (self.node,)))
             sender.send(sender.delivery_count.to_bytes(4, "big"), payload)
             self._sent += 1
             self.count("asked")
@@ -200,7 +203,7 @@ class Asker10(Client10):
     def on_delivery(self, event: Delivery) -> None:
         """An answer. Raises: Violation if it is not the next one."""
         read = read_message(event.payload)
-        if (read.producer, read.number, read.failures) != (self.name, self._next, 0):
+        if (read.producer, read.number, read.failures) != (self._who, self._next, 0):
             text = f"{self.name} waited for message {self._next} on {self.node} and got {read}"
             raise Violation("unexpected", text)
         self._next += 1
