@@ -116,6 +116,21 @@ class ClientPlan:
     """Consumers, transactions: settle after the broker did."""
 
 
+MANNERS_10 = (
+    "bare",
+    "sole",
+    "frame_bytes",
+    "session_window",
+    "resends",
+    "marks",
+    "relay",
+    "fetches",
+    "refuses",
+    "second",
+)
+"""Fields of a client's plan that say how it speaks AMQP 1.0."""
+
+
 @dataclass(frozen=True)
 class WorkPlan:
     """One workload; ``kind``: a key of ``kinds.KINDS``. ``choice`` decides what is open."""

@@ -1,9 +1,10 @@
 """Make the plan of a failing run smaller while it still fails in the same way.
 
 Each reduction is tried on its own: fewer faults (halves first, then one by one), fewer works, fewer
-clients, fewer messages, three brokers, perfect clocks, a calm network, default options. What still
-breaks the same check is kept. The dice of a client or a connection depend on its name only, so that
-what is left behaves much as before. Bounded in time: the best plan so far is returned.
+clients, fewer messages, clients that speak plainly, three brokers, perfect clocks, a calm network,
+default options. What still breaks the same check is kept. The dice of a client or a connection
+depend on its name only, so that what is left behaves much as before. Bounded in time: the best plan
+so far is returned.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from tests.sim.plan import BrokerPlan, ClientPlan, NetworkPlan, Plan, WorkPlan
+from tests.sim.plan import MANNERS_10, BrokerPlan, ClientPlan, NetworkPlan, Plan, WorkPlan
 
 T = TypeVar("T")
 
@@ -79,6 +80,19 @@ def _smaller_works(work: WorkPlan) -> Iterator[WorkPlan]:
                 half = replace(client, count=client.count // 2)
                 rest = [*clients[:at], half, *clients[at + 1 :]]
                 yield replace(work, **{name: rest})  # type: ignore[arg-type]
+            for plainer in _plainer(client):
+                rest = [*clients[:at], plainer, *clients[at + 1 :]]
+                yield replace(work, **{name: rest})  # type: ignore[arg-type]
+
+
+def _plainer(client: ClientPlan) -> Iterator[ClientPlan]:
+    """The same client speaking 0-10, or 1.0 without any special manner."""
+    defaults = {name: getattr(ClientPlan(), name) for name in MANNERS_10}
+    plain = replace(client, **defaults)
+    if client.protocol == "1.0":
+        yield replace(plain, protocol="0-10")
+        if plain != client:
+            yield plain
 
 
 def _calmer(plan: Plan) -> Iterator[Plan]:

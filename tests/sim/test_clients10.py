@@ -9,7 +9,16 @@ from tanist.wire.amqp10.encoding import encode_composite
 from tanist.wire.amqp10.sections import encode_body_value, encode_data
 from tests.sim.consumers import Consumer010, Selection
 from tests.sim.consumers10 import Consumer10, PatientConsumer10
-from tests.sim.history import Confirmed, Ended, Received, Refused, Released, Sent, Severed
+from tests.sim.history import (
+    Confirmed,
+    Ended,
+    Received,
+    Refused,
+    Released,
+    Sent,
+    Severed,
+    Subscribed,
+)
 from tests.sim.messages10 import Read, read_message, sections_before_body
 from tests.sim.plan import ClientPlan
 from tests.sim.producers import Producer010, Route
@@ -274,7 +283,8 @@ def test_a_container_that_wants_to_be_alone_waits_for_its_predecessor() -> None:
     assert not second.subscribed
     first.leave()
     scene.run(2.0)
-    assert second.subscribed
+    scene.fail_over()
+    assert [event.consumer for event in scene.events(Subscribed)] == ["c"] * 3
     assert scene.events(Refused) == []
 
 

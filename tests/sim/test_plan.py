@@ -9,21 +9,7 @@ import pytest
 
 from tests.sim import faults, kinds
 from tests.sim.draw import QUIET_SEEDS, draw
-from tests.sim.plan import ClientPlan, Fault, NetworkPlan, Plan, WorkPlan
-
-MANNERS = (
-    "bare",
-    "sole",
-    "frame_bytes",
-    "session_window",
-    "resends",
-    "marks",
-    "relay",
-    "fetches",
-    "refuses",
-    "second",
-)
-"""Fields of a client's plan that are about AMQP 1.0 only."""
+from tests.sim.plan import MANNERS_10, ClientPlan, Fault, NetworkPlan, Plan, WorkPlan
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -87,17 +73,17 @@ def test_a_few_hundred_seeds_draw_every_kind_of_everything() -> None:
 
 def test_a_few_hundred_seeds_draw_every_manner_of_every_protocol() -> None:
     seen: dict[str, Counter[object]] = {}
-    defaults = [getattr(ClientPlan(), name) for name in MANNERS]
+    defaults = [getattr(ClientPlan(), name) for name in MANNERS_10]
     mixed = 0
     for seed in range(400):
         for work in draw(seed).works:
             clients = [*work.producers, *work.consumers, *work.browsers, *work.actors]
             mixed += len({client.protocol for client in clients}) == 2
             for client in clients:
-                for name in ("protocol", *MANNERS):
+                for name in ("protocol", *MANNERS_10):
                     seen.setdefault(name, Counter())[getattr(client, name)] += 1
                 if client.protocol != "1.0":
-                    assert [getattr(client, name) for name in MANNERS] == defaults
+                    assert [getattr(client, name) for name in MANNERS_10] == defaults
     assert mixed > 100
     assert set(seen["protocol"]) == {"0-10", "1.0"}
     rare = [name for name, found in seen.items() if len(found) < 2 or min(found.values()) < 20]

@@ -61,6 +61,19 @@ def test_another_failure_is_not_taken_for_the_same() -> None:
     assert len(shrink(large_plan(), "lost", fails, never).faults) == 8
 
 
+def test_clients_lose_their_manners_and_their_protocol_if_these_do_not_matter() -> None:
+    picky = ClientPlan(count=8, protocol="1.0", relay=True, bare=True, session_window=10)
+    plan = Plan(1, works=[WorkPlan("queue", "w0", producers=[picky, picky])])
+
+    def fails(plan: Plan) -> str:
+        producers = [producer for work in plan.works for producer in work.producers]
+        speakers = [producer for producer in producers if producer.protocol == "1.0"]
+        return "lost" if len(producers) == 2 and speakers else ""
+
+    smallest = shrink(plan, "lost", fails, never)
+    assert smallest.works[0].producers == [ClientPlan(count=1), ClientPlan(count=1, protocol="1.0")]
+
+
 def test_it_stops_when_time_is_up() -> None:
     calls = 0
 
