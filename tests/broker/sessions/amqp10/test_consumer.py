@@ -114,6 +114,24 @@ def test_credit_after_an_unfinished_drain_counts(node: Node10, full: Session10) 
     assert len(full.got) == 5
 
 
+def test_an_unfinished_drain_that_is_called_off_takes_no_credit(
+    node: Node10, full: Session10
+) -> None:
+    receiver = full.receiver("q")
+    link = full.client.link
+    node.steps.writable(link, False)
+    full.flow(receiver, 20, drain=True)
+    full.flow(receiver, 15)
+    node.begin()
+    node.steps.writable(link, True)
+    node.finish()
+    full.client.pump()
+    assert len(full.got) == 10
+    assert not full.drains
+    full.send(full.session.links[0], message(b"late"))  # type: ignore[arg-type]
+    assert full.bodies[-1] == b"late"
+
+
 def test_the_header_of_a_first_delivery(node: Node10, session: Session10) -> None:
     session.send(session.sender("q"), message(durable=True, priority=9, ttl=5000))
     node.tick(2.0)
