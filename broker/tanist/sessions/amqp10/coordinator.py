@@ -90,9 +90,9 @@ class Coordinator(Producer):
         recorded = len(broker.journal)
         try:
             transaction.commit(broker)
-        except BrokerError as error:
+        except BrokerError as failure:
             transaction.roll_back(broker)
-            self.settle(event.id, event.id, Rejected(Error(ROLLBACK, error.text)))
+            self.settle(event.id, event.id, Rejected(Error(ROLLBACK, failure.text)))
             return
         if len(broker.journal) == recorded and not self.holding.count:
             self.settle(event.id, event.id, ACCEPTED)

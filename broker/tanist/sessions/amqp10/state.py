@@ -158,7 +158,6 @@ class SessionState(Held):
         for transaction in list(self.transactions.values()):
             transaction.roll_back(broker)
         self.transactions.clear()
-        self.sent_settled.settle(broker)
         for consumer in list(self.consumers.values()):
             consumer.end(False)
         self.unsettled.clear()

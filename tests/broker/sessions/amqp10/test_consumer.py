@@ -200,6 +200,19 @@ def test_a_receiver_that_wants_them_settled_consumes_by_being_sent(
     assert not full.client.state.unsettled
 
 
+def test_what_was_sent_settled_is_consumed_even_if_the_link_is_stolen_at_once(
+    node: Node10, full: Session10
+) -> None:
+    other = full.client.begin()
+    receiver = full.receiver("q", "name", mode=1)
+    receiver.flow(4, drain=True)
+    full.session.flush()
+    other.receiver("q", "name")
+    assert len(full.got) == 4
+    queue = node.broker.queues["q"]
+    assert (queue.count, queue.available) == (6, 6)
+
+
 def test_a_browser_takes_nothing(node: Node10, full: Session10) -> None:
     browser = full.receiver("q", "browser", credit=100, distribution_mode="copy")
     assert full.source(browser).distribution_mode == "copy"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
 from session_peer import Client
 from session_peer10 import Client10, Node10, Session10, message
 
 from tanist.core.message import AMQP_1_0, Message
 from tanist.core.records import Entry
 from tanist.core.selector import Selector
-from tanist.sessions.amqp10 import interest
 from tanist.sessions.amqp10.filters import Filters, read_filters
-from tanist.sessions.amqp10.interest import LinkInterest, interest_of
+from tanist.sessions.amqp10.interest import REFUSED_MAX, LinkInterest, interest_of
 from tanist.wire.amqp10.composites import Properties
 from tanist.wire.amqp10.values import Described, ULong
 
@@ -64,14 +62,15 @@ def test_refused_entries(node: Node10) -> None:
     assert wanted.wants(entry_of(node, message())), "another entry at that place"
 
 
-def test_entries_that_are_gone_make_room(node: Node10, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interest, "REFUSED_MAX", 3)
+def test_entries_that_are_gone_make_room(node: Node10) -> None:
     wanted = LinkInterest()
-    entries = [entry_of(node, message(), position) for position in range(1, 6)]
-    assert [wanted.refuse(entry) for entry in entries[:4]] == [True, True, True, False]
-    assert wanted.wants(entries[3])
+    octets = message()
+    entries = [entry_of(node, octets, position) for position in range(REFUSED_MAX + 1)]
+    assert all(wanted.refuse(entry) for entry in entries[:-1])
+    assert not wanted.refuse(entries[-1])
+    assert wanted.wants(entries[-1])
     entries[0].gone = True
-    assert wanted.refuse(entries[3])
+    assert wanted.refuse(entries[-1])
     assert not wanted.wants(entries[1])
 
 

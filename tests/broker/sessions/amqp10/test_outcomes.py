@@ -6,7 +6,7 @@ import pytest
 from session_peer import Client
 from session_peer10 import Client10, Node10, Session10, message
 
-from tanist.sessions.amqp10 import interest
+from tanist.sessions.amqp10.interest import REFUSED_MAX
 from tanist.wire.amqp10.composites import Accepted, Modified, Received, Rejected, Released
 from tanist.wire.amqp10.values import Described, ULong
 
@@ -81,18 +81,15 @@ def test_undeliverable_here_is_for_others(node: Node10, holder: Session10) -> No
     assert old.messages[0].redelivered
 
 
-def test_a_link_that_refuses_too_much_rejects(
-    node: Node10, session: Session10, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = 3
-    monkeypatch.setattr(interest, "REFUSED_MAX", few)
+def test_a_link_that_refuses_too_much_rejects(node: Node10, session: Session10) -> None:
     sender = session.sender("q")
-    for _ in range(few + 2):
-        session.send(sender)
-    session.receiver("q", credit=100)
-    for got in session.got:
-        session.settle(got.id, Modified(True, True))
-    assert depths(node) == (few, 2)
+    many = REFUSED_MAX + 2
+    for number in range(many):
+        session.send(sender, pump=number % 400 == 0)
+    session.client.pump()
+    session.receiver("q", credit=many)
+    session.settle(session.got[0].id, Modified(True, True), session.got[-1].id)
+    assert depths(node) == (REFUSED_MAX, 2)
 
 
 def test_annotations_are_merged_for_the_next_delivery(node: Node10, session: Session10) -> None:

@@ -6,8 +6,11 @@ import pytest
 from session_peer import Client
 from session_peer10 import Client10, Node10, message
 
+from tanist.core.message import Message
 from tanist.core.notices import Actor
-from tanist.sessions.amqp10 import transactions
+from tanist.core.records import Entry
+from tanist.sessions.amqp10.state import Sent
+from tanist.sessions.amqp10.transactions import BYTES_MAX, MESSAGES_MAX, Kept
 from tanist.wire.amqp10.composites import (
     Accepted,
     Discharge,
@@ -219,20 +222,28 @@ def test_settled_transfers_take_part(busy: Busy) -> None:
     assert busy.depths == (1, 1)
 
 
-def test_a_transaction_that_keeps_too_much_is_told(
-    busy: Busy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transactions, "BYTES_MAX", 200)
+def test_a_transaction_that_keeps_too_much_is_told(busy: Busy) -> None:
     state = busy.session.within(busy.txn)
-    numbers = [busy.session.send(busy.results, message(b"x" * 80), state=state) for _ in range(3)]
-    assert busy.session.outcome(numbers[2]) == "amqp:resource-limit-exceeded"
-    assert busy.session.outcome(numbers[1]) == "TransactionalState"
+    large = message(bytes(BYTES_MAX // 2))
+    numbers = [busy.session.send(busy.results, large, state=state) for _ in range(2)]
+    assert busy.session.outcome(numbers[0]) == "TransactionalState"
+    assert busy.session.outcome(numbers[1]) == "amqp:resource-limit-exceeded"
 
 
-def test_one_that_keeps_too_many_outcomes_ends_its_coordinator(
-    busy: Busy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transactions, "MESSAGES_MAX", 0)
+def test_one_that_keeps_too_many_outcomes_ends_its_coordinator(busy: Busy) -> None:
+    state = busy.session.client.state
+    transaction = state.transactions[busy.txn]
+    # What was settled long ago, as often as it may be kept.
+    gone = Kept(
+        0,
+        Sent(
+            Entry(Message(b"", b"", "", "q"), state.subscriptions[0].queue, 1),
+            next(iter(state.consumers.values())),
+        ),
+        Accepted(),
+        True,
+    )
+    transaction.kept = [gone] * MESSAGES_MAX
     busy.dispose(Accepted())
     error = busy.session.detached["coordinator"]
     assert error is not None
