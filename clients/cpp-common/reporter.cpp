@@ -15,7 +15,7 @@ namespace {
 
 constexpr auto BATCH = std::chrono::milliseconds(20);
 constexpr int BATCH_MESSAGES = 500;
-constexpr std::array<const char*, 5> TYPES{"received", "acked", "ok", "fail", "info"};
+constexpr std::array<const char*, 6> TYPES{"received", "settled", "acked", "ok", "fail", "info"};
 
 int rank_of(const std::string& type) {
     return static_cast<int>(std::find(TYPES.begin(), TYPES.end(), type) - TYPES.begin());

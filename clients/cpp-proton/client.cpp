@@ -34,12 +34,13 @@
 
 #include "reporter.hpp"
 #include "tasks.hpp"
+#include "value_tasks.hpp"
 
 namespace tanist {
 
 namespace {
 
-constexpr int PROTOCOL = 1;
+constexpr int PROTOCOL = 2;
 constexpr int TASKS_MS = 1000; // for the tasks to end, and
 constexpr int CLOSE_MS = 800;  // for the connection afterwards; the protocol allows 2 s in all
 
@@ -48,7 +49,8 @@ constexpr int RETRY_MS = 100;
 constexpr int RETRY_MAX_MS = 500;
 
 const std::vector<std::string> CAPABILITIES{"send",           "receive",           "heartbeat", "reconnect", "redelivered",
-                                            "delivery_count", "connection_events", "reopen",    "auth"};
+                                            "delivery_count", "connection_events", "reopen",    "hold",
+                                            "values",         "auth"};
 
 class Client final : public proton::messaging_handler, public Home {
 public:
@@ -83,6 +85,7 @@ private:
     void init(const json& request);
     void connect(const json& request);
     void begin(const std::string& type, const json& request);
+    void settle(const json& request);
     void stop(const json& request);
     void close(bool asked, std::int64_t id);
     void await_tasks(std::int64_t deadline);
@@ -166,8 +169,11 @@ void Client::carry_out(const std::string& type, const json& request) {
         init(request);
     } else if (type == "connect") {
         connect(request);
-    } else if (type == "declare" || type == "send" || type == "receive" || type == "drain") {
+    } else if (type == "declare" || type == "send" || type == "receive" || type == "drain" ||
+               type == "put" || type == "take") {
         begin(type, request);
+    } else if (type == "settle") {
+        settle(request);
     } else if (type == "stop") {
         stop(request);
     } else if (type == "close") {
@@ -263,15 +269,24 @@ void Client::begin(const std::string& type, const json& request) {
     if (!opened_once_) {
         throw std::logic_error("not connected");
     }
+    if (request.value("transaction", false)) {
+        const std::string reason = "Proton C++ of this version has no transactions";
+        report_.reply("unsupported", request["id"], {{"request", type}, {"reason", reason}});
+        return;
+    }
     std::unique_ptr<Task> task;
     if (type == "declare") {
         task = std::make_unique<DeclareTask>(*this, request);
     } else if (type == "send") {
         task = std::make_unique<SendTask>(*this, request);
+    } else if (type == "put") {
+        task = std::make_unique<PutTask>(*this, request);
+    } else if (type == "take") {
+        task = std::make_unique<TakeTask>(*this, request);
     } else {
         task = std::make_unique<ReceiveTask>(*this, request);
     }
-    if (!task->is_declaration()) {
+    if (!task->is_answering()) {
         report_.reply("done", request["id"]);
     }
     running_[task->id()] = task.get();
@@ -287,6 +302,15 @@ std::vector<Task*> Client::running() const {
         tasks.push_back(task);
     }
     return tasks;
+}
+
+void Client::settle(const json& request) {
+    const auto found = running_.find(request.at("task"));
+    auto* task = found == running_.end() ? nullptr : dynamic_cast<ReceiveTask*>(found->second);
+    if (task == nullptr || !task->holds()) {
+        throw std::logic_error("no such task that holds messages");
+    }
+    task->settle(request);
 }
 
 void Client::stop(const json& request) {
@@ -407,7 +431,7 @@ void Client::on_error(const proton::error_condition& error) { std::cerr << "erro
 
 void Client::link_failed(std::int64_t number, const std::string& reason) {
     Task* task = running_.at(number);
-    if (task->is_declaration()) {
+    if (task->is_answering()) {
         task->end(reason);
     } else if (wanted_.value("reopen", false)) {
         gave_up(reason);
@@ -464,7 +488,7 @@ bool Client::may_go_on(const std::string& reason) {
         reopen_reason_ = reason;
         for (Task* task : running()) {
             const std::int64_t in_doubt = task->doubt(reason);
-            if (!task->is_declaration()) {
+            if (!task->is_answering()) {
                 reopening_.push_back({task, in_doubt});
             }
         }

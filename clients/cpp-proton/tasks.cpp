@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include <proton/delivery.h>
 #include <proton/delivery_mode.hpp>
+#include <proton/disposition.h>
 #include <proton/error_condition.hpp>
 #include <proton/message.hpp>
 #include <proton/receiver_options.hpp>
@@ -31,6 +33,14 @@ class DroppedSession : public proton::session {
 public:
     explicit DroppedSession(const proton::session& dropped) : proton::session(dropped) {}
     void free() { pn_session_free(pn_object()); }
+};
+
+// `modify` of the C++ library leaves delivery-failed unset; the C library underneath it can set it.
+class FailedDelivery : public proton::delivery {
+public:
+    explicit FailedDelivery(const proton::delivery& failed) : proton::delivery(failed) {
+        pn_disposition_set_failed(pn_delivery_local(pn_object()), true);
+    }
 };
 
 std::int64_t at_least_one(const json& request, const char* key, std::int64_t otherwise) {
@@ -324,6 +334,7 @@ ReceiveTask::ReceiveTask(Home& home, const json& request)
       ack_every_(static_cast<std::size_t>(at_least_one(request, "ack_every", 1))),
       limit_(request.value("count", std::int64_t{0})),
       drain_(request.at("type") == "drain"),
+      hold_(request.value("hold", false)),
       idle_s_(request.value(drain_ ? "empty_s" : "idle_s", 0.0)),
       quiet_since_(now_ns()) {
     if (idle_s_ > 0) {
@@ -356,7 +367,9 @@ void ReceiveTask::on_receiver_close(proton::receiver& receiver) {
 }
 
 void ReceiveTask::begin() {
-    if (ending_.empty()) {
+    if (hold_ && ending_.empty()) {
+        receiver_.add_credit(static_cast<std::uint32_t>(limit_ - count_));
+    } else if (ending_.empty()) {
         receiver_.add_credit(prefetch_);
     } else {
         end(ending_);
@@ -379,6 +392,9 @@ void ReceiveTask::on_message(proton::delivery& delivery, proton::message& messag
     }
     quiet_since_ = now_ns();
     take(delivery, message);
+    if (hold_) {
+        return;
+    }
     if (limit_ > 0 && count_ >= limit_) {
         finish("count");
     } else {
@@ -398,7 +414,12 @@ void ReceiveTask::take(proton::delivery& delivery, const proton::message& messag
     count_++;
     unacked_.push_back({delivery, producer, sn});
     const std::uint32_t before = message.delivery_count();
-    home_.report().message("received", id_, producer, sn, {{"redelivered", before > 0}, {"count", before}});
+    home_.report().message(
+        "received", id_, producer, sn,
+        {{"redelivered", before > 0}, {"count", before}, {"first_acquirer", message.first_acquirer()}});
+    if (hold_) {
+        return;
+    }
     if (unacked_.size() >= ack_every_) {
         acknowledge(false);
     } else if (!acking_) {
@@ -410,7 +431,33 @@ void ReceiveTask::take(proton::delivery& delivery, const proton::message& messag
     }
 }
 
+void ReceiveTask::settle(const json& request) {
+    const std::string outcome = request.at("outcome");
+    if (outcome == "rollback") {
+        home_.report().reply("unsupported", request["id"], {{"request", "settle"}, {"reason", "no transaction"}});
+        return;
+    }
+    std::vector<Taken> held;
+    held.swap(unacked_);
+    for (auto& taken : held) {
+        if (outcome == "accept") {
+            taken.delivery.accept();
+        } else if (outcome == "reject") {
+            taken.delivery.reject();
+        } else if (outcome == "release") {
+            taken.delivery.release();
+        } else {
+            FailedDelivery(taken.delivery).modify();
+        }
+        home_.report().message("settled", id_, taken.producer, taken.sn, {{"outcome", outcome}});
+    }
+    home_.report().reply("done", request["id"]);
+}
+
 void ReceiveTask::acknowledge(bool unknown) {
+    if (hold_) {
+        return;
+    }
     std::vector<Taken> unacked;
     unacked.swap(unacked_);
     for (auto& taken : unacked) {

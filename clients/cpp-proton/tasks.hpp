@@ -63,8 +63,8 @@ public:
     virtual std::int64_t doubt(const std::string&) { return 0; }
     // Counts a connection that was given up; false when that leads nowhere.
     bool may_go_on();
-    // A declaration has an answer instead of an end.
-    virtual bool is_declaration() const { return false; }
+    // Some tasks have an answer instead of an end.
+    virtual bool is_answering() const { return false; }
 
 protected:
     virtual void open_link(proton::session session) = 0;
@@ -114,7 +114,7 @@ protected:
 class DeclareTask final : public OutgoingTask {
 public:
     using OutgoingTask::OutgoingTask;
-    bool is_declaration() const override { return true; }
+    bool is_answering() const override { return true; }
 
 protected:
     void open_link(proton::session session) override;
@@ -167,10 +167,13 @@ private:
     bool ticking_ = false;
 };
 
-// Both `receive` and `drain`.
+// Both `receive` and `drain`. With `hold`, `unacked_` keeps what `settle` will be about.
 class ReceiveTask final : public Task {
 public:
     ReceiveTask(Home& home, const json& request);
+    bool holds() const { return hold_; }
+    // Gives what is held the outcome of the request, and answers it.
+    void settle(const json& request);
     void detach() override;
     void on_receiver_open(proton::receiver& receiver) override;
     void on_receiver_error(proton::receiver& receiver) override;
@@ -201,6 +204,7 @@ private:
     const std::size_t ack_every_;
     const std::int64_t limit_;
     const bool drain_;
+    const bool hold_;
     const double idle_s_;
     proton::receiver receiver_;
     std::vector<Taken> unacked_;

@@ -36,7 +36,7 @@ namespace {
 using qpid::messaging::Connection;
 using qpid::types::Variant;
 
-constexpr int PROTOCOL = 1;
+constexpr int PROTOCOL = 2;
 constexpr auto LOOK = std::chrono::milliseconds(20);
 constexpr auto RETRY = std::chrono::milliseconds(200);
 constexpr int ATTEMPTS_MAX = 100; // at opening a connection anew

@@ -12,9 +12,9 @@ const readline = require('readline');
 const rhea = require('rhea');
 const { parse } = require('./numbers');
 const { Reporter, nowNs } = require('./reporter');
-const { DeclareTask, ReceiveTask, SendTask } = require('./tasks');
+const { AnsweringTask, DeclareTask, PutTask, ReceiveTask, SendTask, TakeTask } = require('./tasks');
 
-const PROTOCOL = 1;
+const PROTOCOL = 2;
 const TASKS_MS = 1000; // for the tasks to end, and
 const CLOSE_MS = 800; // for the connection afterwards; the protocol allows 2 s in all
 
@@ -27,7 +27,7 @@ const FORCED = 'amqp:connection:forced';
 
 const CAPABILITIES = [
   'send', 'receive', 'heartbeat', 'reconnect', 'redelivered', 'delivery_count', 'connection_events',
-  'reopen', 'auth',
+  'reopen', 'hold', 'values', 'auth',
 ];
 
 /** Options of the library, by its names, and how to read each. */
@@ -102,6 +102,9 @@ class Client {
       case 'send': return this.#begin(request, SendTask);
       case 'receive':
       case 'drain': return this.#begin(request, ReceiveTask);
+      case 'put': return this.#begin(request, PutTask);
+      case 'take': return this.#begin(request, TakeTask);
+      case 'settle': return this.#settle(request);
       case 'stop': return this.#stop(request);
       case 'close': return this.#close(request);
       default:
@@ -214,14 +217,26 @@ class Client {
     if (!this.#openedOnce) {
       throw new Error('not connected');
     }
+    if (request.transaction) {
+      this.report.reply('unsupported', request, { request: request.type, reason: 'rhea has no transactions' });
+      return;
+    }
     const task = new Kind(this, request);
     this.#tasks.set(task.id, task);
-    if (Kind !== DeclareTask) {
+    if (!(task instanceof AnsweringTask)) {
       this.report.reply('done', request);
     }
     if (this.#open) {
       task.attach(this.#connection);
     }
+  }
+
+  #settle(request) {
+    const task = this.#tasks.get(request.task);
+    if (!task?.hold) {
+      throw new Error('no such task that holds messages');
+    }
+    task.settle(request);
   }
 
   #stop(request) {
@@ -275,7 +290,7 @@ class Client {
 
   /** The broker ended the link of a task: only a new connection may help. */
   linkFailed(task, reason) {
-    if (task instanceof DeclareTask) {
+    if (task instanceof AnsweringTask) {
       task.end(reason);
     } else if (this.#wanted.reopen) {
       this.#gaveUp(reason);
@@ -323,7 +338,7 @@ class Client {
       return false;
     }
     this.#reopening = tasks
-      .filter((task) => !(task instanceof DeclareTask))
+      .filter((task) => !(task instanceof AnsweringTask))
       .map((task) => ({ task, fields: { reason, in_doubt: task.doubt(reason) } }));
     return true;
   }

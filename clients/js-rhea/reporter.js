@@ -13,7 +13,7 @@ const BATCH_MS = 20;
 const BATCH_MESSAGES = 500;
 
 /** A flush writes in this order: what is received before what is acknowledged. */
-const RANK = ['received', 'acked', 'ok', 'fail', 'info'];
+const RANK = ['received', 'settled', 'acked', 'ok', 'fail', 'info'];
 
 const STDOUT = 1;
 

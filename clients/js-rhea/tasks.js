@@ -9,6 +9,7 @@
 
 const { fromLong, toLong } = require('./numbers');
 const { nowNs } = require('./reporter');
+const values = require('./values');
 
 const BLOCK = 100; // messages announced at once; the protocol's limit
 const TICK_MS = 5; // of a sender with a rate
@@ -16,6 +17,14 @@ const ACK_MS = 10; // a message waits at most so long for its acknowledgement wh
 const LOOK_MS = 50; // how often a receiver looks whether it was quiet for long enough
 const DRAIN_MS = 2000; // patience with a broker that does not answer when a receiver ends
 const FAILURES_MAX = 20; // connections that brought a task no further: then it is our own mistake
+
+/** What a `settle` does with a delivery. */
+const OUTCOMES = {
+  accept: (delivery) => delivery.accept(),
+  reject: (delivery) => delivery.reject(),
+  release: (delivery) => delivery.release({ delivery_failed: false, undeliverable_here: false }),
+  modify: (delivery) => delivery.modified({ delivery_failed: true }),
+};
 
 const seconds = (since) => Number(nowNs() - since) / 1e9;
 
@@ -134,8 +143,66 @@ class Task {
   }
 }
 
+/** A task that is over with the answer to its request. */
+class AnsweringTask extends Task {
+  reportEnd(reason) {
+    this.report.reply(reason ? 'failed' : 'done', this.request, reason ? { reason } : {});
+  }
+}
+
+/** Sends one message that carries a value. */
+class PutTask extends AnsweringTask {
+  constructor(client, request) {
+    super(client, request);
+    this.message = values.message(request.place, request.value);
+  }
+
+  openLink(session, name) {
+    const link = session.open_sender({ name, target: this.request.queue });
+    link.once('sendable', () => link.send(this.message));
+    link.on('accepted', () => this.end(''));
+    for (const outcome of ['rejected', 'released', 'modified']) {
+      link.on(outcome, () => this.end(outcome));
+    }
+    return link;
+  }
+}
+
+/** Receives one message that carries a value. */
+class TakeTask extends AnsweringTask {
+  constructor(client, request) {
+    super(client, request);
+    this.waiting = setTimeout(() => this.end('no message came'), 1000 * (request.timeout_s ?? 5));
+  }
+
+  openLink(session, name) {
+    const link = session.open_receiver({ name, source: this.request.queue, credit_window: 0, autoaccept: false });
+    link.on('message', ({ message, delivery }) => {
+      if (link === this.link && !this.over) {
+        delivery.accept();
+        this.value = values.found(this.request.place, message);
+        this.end('');
+      }
+    });
+    return link;
+  }
+
+  begin() {
+    this.link.add_credit(1);
+  }
+
+  reportEnd(reason) {
+    clearTimeout(this.waiting);
+    if (reason) {
+      super.reportEnd(reason);
+    } else {
+      this.report.reply('taken', this.request, { value: this.value });
+    }
+  }
+}
+
 /** Answers its request when the broker has the queue. */
-class DeclareTask extends Task {
+class DeclareTask extends AnsweringTask {
   openLink(session, name) {
     // qpid::messaging asks a broker in the same way to create what a link names.
     const target = { address: this.request.queue, capabilities: ['create-on-demand', 'queue'] };
@@ -147,10 +214,6 @@ class DeclareTask extends Task {
 
   begin() {
     this.end('');
-  }
-
-  reportEnd(reason) {
-    this.report.reply(reason ? 'failed' : 'done', this.request, reason ? { reason } : {});
   }
 }
 
@@ -324,13 +387,14 @@ class SendTask extends Task {
   }
 }
 
-/** Both `receive` and `drain`. */
+/** Both `receive` and `drain`. With `hold`, `unacked` keeps what `settle` will be about. */
 class ReceiveTask extends Task {
   constructor(client, request) {
     super(client, request);
     this.prefetch = Math.max(1, request.prefetch ?? 100);
     this.ackEvery = Math.max(1, request.ack_every ?? 1);
     this.limit = Number(request.count ?? 0);
+    this.hold = Boolean(request.hold);
     this.isDrain = request.type === 'drain';
     this.idleS = (this.isDrain ? request.empty_s : request.idle_s) ?? 0;
     this.unacked = [];
@@ -362,8 +426,25 @@ class ReceiveTask extends Task {
     if (this.ending) {
       this.end(this.ending);
     } else {
-      this.link.add_credit(this.prefetch);
+      this.link.add_credit(this.hold ? this.limit - this.count : this.prefetch);
     }
+  }
+
+  /** Gives what is held the outcome of the request, and answers it. */
+  settle(request) {
+    const act = OUTCOMES[request.outcome];
+    if (act === undefined) {
+      const reason = `${request.outcome} of this task`;
+      this.report.reply('unsupported', request, { request: 'settle', reason });
+      return;
+    }
+    const held = this.unacked;
+    this.unacked = [];
+    for (const { delivery, producer, sn } of held) {
+      act(delivery);
+      this.report.message('settled', this.id, producer, sn, { outcome: request.outcome });
+    }
+    this.report.reply('done', request);
   }
 
   work() {
@@ -380,6 +461,9 @@ class ReceiveTask extends Task {
     }
     this.quietSince = nowNs();
     this.take(message, delivery);
+    if (this.hold) {
+      return;
+    }
     if (this.limit > 0 && this.count >= this.limit) {
       this.finish('count');
     } else {
@@ -398,7 +482,12 @@ class ReceiveTask extends Task {
     this.count += 1;
     this.unacked.push({ delivery, producer, sn });
     const before = message.delivery_count ?? 0;
-    this.report.message('received', this.id, producer, sn, { redelivered: before > 0, count: before });
+    this.report.message('received', this.id, producer, sn, {
+      redelivered: before > 0, count: before, first_acquirer: Boolean(message.first_acquirer),
+    });
+    if (this.hold) {
+      return;
+    }
     if (this.unacked.length >= this.ackEvery) {
       this.acknowledge(false);
     } else if (!this.acking) {
@@ -411,6 +500,9 @@ class ReceiveTask extends Task {
   }
 
   acknowledge(unknown) {
+    if (this.hold) {
+      return;
+    }
     const unacked = this.unacked;
     this.unacked = [];
     for (const { delivery, producer, sn } of unacked) {
@@ -469,4 +561,4 @@ class ReceiveTask extends Task {
   }
 }
 
-module.exports = { DeclareTask, ReceiveTask, SendTask };
+module.exports = { AnsweringTask, DeclareTask, PutTask, ReceiveTask, SendTask, TakeTask };

@@ -25,9 +25,9 @@ from proton.handlers import MessagingHandler
 from proton.reactor import ApplicationEvent, Backoff, Container, EventInjector
 
 from reporter import Reporter
-from tasks import DeclareTask, ReceiveTask, SendTask, Task
+from tasks import Answering, DeclareTask, PutTask, ReceiveTask, SendTask, TakeTask, Task
 
-PROTOCOL = 1
+PROTOCOL = 2
 TASKS_S = 1.0
 CLOSE_S = 0.8
 """For the tasks, and for the connection afterwards; the protocol allows 2 in all."""
@@ -37,7 +37,7 @@ RETRY_S = 0.2
 
 CAPABILITIES = [
     "send", "receive", "heartbeat", "reconnect", "redelivered", "delivery_count",
-    "connection_events", "reopen", "auth",
+    "connection_events", "reopen", "hold", "transaction", "values", "auth",
 ]  # fmt: skip
 
 OPTIONS: dict[str, Callable[[str], Any]] = {
@@ -118,7 +118,8 @@ class Client(MessagingHandler):
             return
         method = {
             "init": self._init, "connect": self._connect, "declare": self._begin, "send": self._begin,
-            "receive": self._begin, "drain": self._begin, "stop": self._stop, "close": self._close,
+            "receive": self._begin, "drain": self._begin, "settle": self._settle, "put": self._begin,
+            "take": self._begin, "stop": self._stop, "close": self._close,
         }.get(kind)  # fmt: skip
         if method is None:
             self.report.reply("unsupported", request, request=str(kind), reason="no such request")
@@ -175,13 +176,21 @@ class Client(MessagingHandler):
         """Begin a task or a declaration."""
         if not self._opened_once:
             raise ValueError("not connected")
-        kinds: dict[str, type[Task]] = {"send": SendTask, "declare": DeclareTask}
+        kinds: dict[str, type[Task]] = {
+            "send": SendTask, "declare": DeclareTask, "put": PutTask, "take": TakeTask
+        }  # fmt: skip
         task = kinds.get(request["type"], ReceiveTask)(self, request)
         self.tasks[task.id] = task
-        if request["type"] != "declare":
+        if not isinstance(task, Answering):
             self.report.reply("done", request)
         if self._open:
             task.attach(self.connection)
+
+    def _settle(self, request: dict[str, Any]) -> None:
+        task = self.tasks.get(request["task"])
+        if not isinstance(task, ReceiveTask) or not task.hold:
+            raise ValueError("no such task that holds messages")
+        task.give_outcome(request)
 
     def _stop(self, request: dict[str, Any]) -> None:
         self.report.reply("done", request)
@@ -248,7 +257,7 @@ class Client(MessagingHandler):
 
     def link_failed(self, task: Task, reason: str) -> None:
         """The broker ended the link of a task. Only a new connection may help."""
-        if isinstance(task, DeclareTask):
+        if isinstance(task, Answering):
             task.end(reason)
         elif self._wanted.get("reopen", False):
             self._gave_up(reason)
@@ -290,7 +299,7 @@ class Client(MessagingHandler):
         self._reopening = [
             (task, {"reason": reason, "in_doubt": task.doubt(reason)})
             for task in tasks
-            if not isinstance(task, DeclareTask)
+            if not isinstance(task, Answering)
         ]
         return True
 

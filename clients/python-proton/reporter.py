@@ -15,7 +15,7 @@ from typing import Any, TextIO
 BATCH_S = 0.02
 BATCH_MESSAGES = 500
 
-RANK = {"received": 0, "acked": 1, "ok": 2, "fail": 3, "info": 4}
+RANK = {"received": 0, "settled": 1, "acked": 1, "ok": 2, "fail": 3, "info": 4}
 """A flush writes in this order: what is received before what is acknowledged."""
 
 

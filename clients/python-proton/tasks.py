@@ -16,8 +16,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from proton import UNDESCRIBED, Array, Connection, Data, Delivery, Event, Message, Session, symbol
-from proton.handlers import MessagingHandler
+from proton.handlers import MessagingHandler, TransactionHandler
 from proton.reactor import SenderOption
+
+import values
 
 if TYPE_CHECKING:
     from client import Client
@@ -28,6 +30,11 @@ ACK_S = 0.01  # a message waits at most so long for its acknowledgement when no 
 LOOK_S = 0.05  # how often a receiver looks whether it was quiet for long enough
 DRAIN_S = 2.0  # patience with a broker that does not answer when a receiver ends
 FAILURES_MAX = 20  # connections in a row that brought a task no further: then it is our own mistake
+
+OUTCOMES = {
+    "accept": Delivery.ACCEPTED, "reject": Delivery.REJECTED, "release": Delivery.RELEASED,
+    "modify": Delivery.MODIFIED,
+}  # fmt: skip
 
 
 class CreateQueue(SenderOption):
@@ -141,7 +148,17 @@ class Task(MessagingHandler):
         self.report.event("ended", task=self.id, reason=reason, count=self.count)
 
 
-class DeclareTask(Task):
+class Answering(Task):
+    """A task that is over with the answer to its request."""
+
+    def report_end(self, reason: str) -> None:
+        if reason:
+            self.report.reply("failed", self.request, reason=reason)
+        else:
+            self.report.reply("done", self.request)
+
+
+class DeclareTask(Answering):
     """Answers its request when the broker has the queue."""
 
     def open_link(self, session: Session, name: str) -> Any:
@@ -153,11 +170,61 @@ class DeclareTask(Task):
     def begin(self) -> None:
         self.end("")
 
-    def report_end(self, reason: str) -> None:
-        if reason:
-            self.report.reply("failed", self.request, reason=reason)
-        else:
-            self.report.reply("done", self.request)
+
+class PutTask(Answering):
+    """Sends one message that carries a value."""
+
+    def __init__(self, client: Client, request: dict[str, Any]) -> None:
+        super().__init__(client, request)
+        self.message = values.message(request["place"], request["value"])
+        self._sent = False
+
+    def open_link(self, session: Session, name: str) -> Any:
+        self._sent = False
+        queue = self.request["queue"]
+        return self.client.container.create_sender(session, queue, name=name, handler=self)
+
+    def on_sendable(self, event: Event) -> None:
+        if event.link == self.link and not self._sent:
+            self._sent = True
+            self.link.send(self.message)
+
+    def on_accepted(self, event: Event) -> None:
+        self.end("")
+
+    def on_settled(self, event: Event) -> None:
+        if event.delivery.remote_state != Delivery.ACCEPTED:
+            self.end(f"not accepted: {event.delivery.remote_state} {event.delivery.remote.condition}")
+
+
+class TakeTask(Answering):
+    """Receives one message that carries a value."""
+
+    def __init__(self, client: Client, request: dict[str, Any]) -> None:
+        super().__init__(client, request)
+        client.later(float(request.get("timeout_s", 5.0)), lambda: self.end("no message came"))
+
+    def open_link(self, session: Session, name: str) -> Any:
+        queue = self.request["queue"]
+        return self.client.container.create_receiver(session, queue, name=name, handler=self)
+
+    def begin(self) -> None:
+        self.link.flow(1)
+
+    def on_message(self, event: Event) -> None:
+        if self.over or event.link != self.link:
+            return
+        self.accept(event.delivery)
+        try:
+            value = values.found(self.request["place"], event.message)
+        except (KeyError, TypeError) as error:
+            self.end(f"{type(error).__name__}: {error}")
+            return
+        self.report.reply("taken", self.request, value=value)
+        self.over = True
+        self.link.close()
+        self.session.close()
+        self.client.forget(self)
 
 
 class SendTask(Task):
@@ -306,8 +373,8 @@ class SendTask(Task):
             self.report.message("fail", self.id, self.producer, self.first + number, reason="not sent")
 
 
-class ReceiveTask(Task):
-    """Both ``receive`` and ``drain``."""
+class ReceiveTask(Task, TransactionHandler):
+    """Both ``receive`` and ``drain``. With ``hold``, ``unacked`` keeps what `settle` will be about."""
 
     def __init__(self, client: Client, request: dict[str, Any]) -> None:
         super().__init__(client, request)
@@ -316,6 +383,10 @@ class ReceiveTask(Task):
         self.limit: int = request.get("count", 0)
         self.is_drain = request["type"] == "drain"
         self.idle_s = float(request.get("empty_s" if self.is_drain else "idle_s", 0.0))
+        self.hold = bool(request.get("hold", False))
+        self.transactional = self.hold and bool(request.get("transaction", False))
+        self.transaction: Any = None
+        self._rolling_back: dict[str, Any] = {}  # the request that asked for it
         self.unacked: list[tuple[Delivery, str, int]] = []
         self.quiet_since = time.monotonic()
         self._ending = ""  # the reason, while the broker is asked to take back what it may still send
@@ -325,13 +396,58 @@ class ReceiveTask(Task):
 
     def open_link(self, session: Session, name: str) -> Any:
         queue = self.request["queue"]
+        if self.transactional:  # the library's session for the connection, which has the coordinator's link
+            return self.client.container.create_receiver(
+                self.client.connection, queue, name=name, handler=self
+            )
         return self.client.container.create_receiver(session, queue, name=name, handler=self)
 
     def begin(self) -> None:
         if self._ending:
             self.end(self._ending)
+        elif self.transactional:
+            # Settled with the acceptance: else the library releases them after an abort, which says that
+            # they were never delivered.
+            self.client.container.declare_transaction(
+                self.client.connection, handler=self, settle_before_discharge=True
+            )
+        elif self.hold:
+            self.link.flow(self.limit - self.count)
         else:
             self.link.flow(self.prefetch)
+
+    def on_transaction_declared(self, event: Event) -> None:
+        self.transaction = event.transaction
+        self.link.flow(self.limit - self.count)
+
+    def on_transaction_declare_failed(self, event: Event) -> None:
+        self.client.link_failed(self, "the broker declares no transaction")
+
+    def on_transaction_aborted(self, event: Event) -> None:
+        if self._rolling_back:
+            request, self._rolling_back = self._rolling_back, {}
+            self._settled(request)
+
+    def give_outcome(self, request: dict[str, Any]) -> None:
+        """Gives what is held the outcome of the request, and answers it."""
+        outcome = request["outcome"]
+        if self.transactional != (outcome == "rollback"):
+            self.report.reply("unsupported", request, request="settle", reason=f"{outcome} of this task")
+        elif outcome == "rollback":
+            self._rolling_back = request
+            self.transaction.abort()
+        else:
+            for delivery, _, _ in self.unacked:
+                delivery.local.failed = outcome == "modify"
+                delivery.update(OUTCOMES[outcome])
+                delivery.settle()
+            self._settled(request)
+
+    def _settled(self, request: dict[str, Any]) -> None:
+        held, self.unacked = self.unacked, []
+        for _, producer, sn in held:
+            self.report.message("settled", self.id, producer, sn, outcome=request["outcome"])
+        self.report.reply("done", request)
 
     def work(self) -> None:
         if self.stopping:
@@ -346,6 +462,8 @@ class ReceiveTask(Task):
             return
         self.quiet_since = time.monotonic()
         self._take(event.message, event.delivery)
+        if self.hold:
+            return
         if self.limit and self.count >= self.limit:
             self._finish("count")
         else:
@@ -362,8 +480,14 @@ class ReceiveTask(Task):
         self.count += 1
         self.unacked.append((delivery, producer, sn))
         before = message.delivery_count
-        self.report.message("received", self.id, producer, sn, redelivered=before > 0, count=before)
-        if len(self.unacked) >= self.ack_every:
+        self.report.message(
+            "received", self.id, producer, sn,
+            redelivered=before > 0, count=before, first_acquirer=bool(message.first_acquirer),
+        )  # fmt: skip
+        if self.hold:
+            if self.transaction is not None:
+                self.transaction.accept(delivery)
+        elif len(self.unacked) >= self.ack_every:
             self._acknowledge()
         elif not self._acking:
             self._acking = True
@@ -374,6 +498,8 @@ class ReceiveTask(Task):
         self._acknowledge()
 
     def _acknowledge(self) -> None:
+        if self.hold:
+            return
         unacked, self.unacked = self.unacked, []
         for delivery, producer, sn in unacked:
             self.accept(delivery)
@@ -414,7 +540,7 @@ class ReceiveTask(Task):
 
     def detach(self) -> None:
         super().detach()
-        for _, producer, sn in self.unacked:  # the acknowledgement has nowhere to go; these come again
+        for _, producer, sn in () if self.hold else self.unacked:  # the acknowledgement has nowhere to go; these come again
             self.report.message("acked", self.id, producer, sn, unknown=True)
         self.unacked = []
         if self._ending:

@@ -19,15 +19,16 @@ from qpid.messaging import Connection
 from qpid.messaging.util import auto_fetch_reconnect_urls
 from qpid.selector import Selector
 
+import values
 from reporter import Reporter, now_ns
-from tasks import ReceiveTask, SendTask, declare, describe
+from tasks import OUTCOMES, ReceiveTask, SendTask, declare, describe, put, take
 
-PROTOCOL = 1
+PROTOCOL = 2
 VERSION = "1.36.0"
 CLOSE_S = 1.0  # each for the tasks and for the connection; the protocol allows 2
 CAPABILITIES = [
     "send", "receive", "heartbeat", "reconnect", "resend", "redelivered", "connection_events",
-    "failover_exchange", "reopen", "auth",
+    "failover_exchange", "reopen", "hold", "transaction", "values", "auth",
 ]
 
 RECONNECT_INTERVAL_S = 0.2
@@ -106,7 +107,8 @@ class Client(object):
             return
         method = {
             "init": self._init, "connect": self._connect, "declare": self._declare, "send": self._send,
-            "receive": self._receive, "drain": self._receive, "stop": self._stop, "close": self.close,
+            "receive": self._receive, "drain": self._receive, "settle": self._settle, "put": self._put,
+            "take": self._take, "stop": self._stop, "close": self.close,
         }.get(kind)
         if method is None:
             self.report.reply("unsupported", request, request=str(kind), reason="no such request")
@@ -198,6 +200,39 @@ class Client(object):
         self._in_thread(
             request, lambda _: declare(self.connection, request["queue"], request.get("durable", False))
         )
+
+    def _settle(self, request):
+        tasks = self._some_tasks(request["task"])
+        if len(tasks) != 1 or not getattr(tasks[0], "hold", False):
+            raise ValueError("no such task that holds messages")
+        outcome = request["outcome"]
+        if outcome not in OUTCOMES or tasks[0].transactional != (outcome == "rollback"):
+            reason = "%s of this task" % outcome
+            self.report.reply("unsupported", request, request="settle", reason=reason)
+            return
+        tasks[0].outcome = request
+
+    def _put(self, request):
+        self._need_connection()
+        try:
+            message = values.message(request["place"], request["value"])
+        except values.Unsupported as error:
+            self.report.reply("unsupported", request, request="put", reason=str(error))
+            return
+        self._in_thread(request, lambda _: put(self.connection, request["queue"], message))
+
+    def _take(self, request):
+        self._need_connection()
+
+        def action():
+            try:
+                received = take(self.connection, request["queue"], request.get("timeout_s", 5.0))
+                self.report.reply("taken", request, value=values.found(request["place"], received))
+            except Exception as error:
+                self._failed(request, error)
+        thread = threading.Thread(target=action, name="take-%s" % request["id"])
+        thread.daemon = True
+        thread.start()
 
     def _send(self, request):
         self._begin(request, SendTask)

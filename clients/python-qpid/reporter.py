@@ -15,7 +15,7 @@ BATCH_S = 0.02
 BATCH_MESSAGES = 500
 
 # A flush writes what was collected in this order: what is received before what is acknowledged.
-RANK = {"received": 0, "acked": 1, "ok": 2, "fail": 3, "info": 4}
+RANK = {"received": 0, "settled": 1, "acked": 1, "ok": 2, "fail": 3, "info": 4}
 
 CLOCK_MONOTONIC = 1
 

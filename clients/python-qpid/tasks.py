@@ -17,11 +17,21 @@ import threading
 import time
 
 from qpid.messaging import Empty, InsufficientCapacity, Message, Timeout
+from qpid.messaging.constants import REJECTED, RELEASED
+from qpid.messaging.message import Disposition
 
 BLOCK = 100  # messages announced at once; the protocol's limit
 POLL_S = 0.1  # how soon a blocked task sees that it shall stop
 SETTLE_S = 10.0  # patience with a broker that does not answer when a receiver ends
 FAILURES_MAX = 20  # connections in a row that brought a task no further: then it is our own mistake
+OUTCOMES = {
+    "accept": None,
+    "reject": Disposition(REJECTED),
+    "release": Disposition(RELEASED),
+    "modify": Disposition(RELEASED, set_redelivered=True),
+    "rollback": None,
+}
+
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
 
 
@@ -39,6 +49,26 @@ def declare(connection, queue, durable):
     try:
         options = "{create: always, node: {type: queue, durable: %s}}" % bool(durable)
         session.sender(address(queue, options)).close()
+    finally:
+        session.close()
+
+
+def put(connection, queue, message):
+    """Sends one message; returns when the broker has it."""
+    session = connection.session()
+    try:
+        session.sender(address(queue, "{node: {type: queue}}")).send(message, sync=True, timeout=SETTLE_S)
+    finally:
+        session.close()
+
+
+def take(connection, queue, timeout_s):
+    """Receives and acknowledges one message. Raises Empty."""
+    session = connection.session()
+    try:
+        message = session.receiver(address(queue, "{node: {type: queue}}")).fetch(timeout=timeout_s)
+        session.acknowledge(message)
+        return message
     finally:
         session.close()
 
@@ -232,7 +262,7 @@ class SendTask(Task):
 
 
 class ReceiveTask(Task):
-    """Both ``receive`` and ``drain``."""
+    """Both ``receive`` and ``drain``. With ``hold``, ``unacked`` keeps what `settle` will be about."""
 
     def __init__(self, client, request):
         Task.__init__(self, client, request)
@@ -241,15 +271,19 @@ class ReceiveTask(Task):
         self.limit = request.get("count", 0)
         self.drain = request["type"] == "drain"
         self.idle_s = float(request.get("empty_s" if self.drain else "idle_s", 0.0))
+        self.hold = bool(request.get("hold", False))
+        self.transactional = self.hold and bool(request.get("transaction", False))
+        self.outcome = None  # the request to settle, until it is carried out
         self.unacked = []  # (producer, sn) in the order of reception
         self.session = None
 
     def work_on(self, connection):
-        self.session = connection.session()
+        self.session = connection.session(transactional=self.transactional)
         receiver = self.session.receiver(
-            address(self.request["queue"], "{node: {type: queue}}"), capacity=self.prefetch
+            address(self.request["queue"], "{node: {type: queue}}"),
+            capacity=0 if self.hold else self.prefetch,  # what is held needs no successor
         )
-        reason = self._receive(receiver)
+        reason = self._hold(receiver) if self.hold else self._receive(receiver)
         self._acknowledge()
         if not self.closing.is_set():
             self._finish(receiver)
@@ -278,6 +312,32 @@ class ReceiveTask(Task):
                 return "count"
         return "stopped"
 
+    def _hold(self, receiver):
+        """Takes so many messages, and keeps them until they get an outcome."""
+        while not self.stopping.is_set():
+            if self.outcome is not None:
+                request, self.outcome = self.outcome, None
+                self._settle(request)
+            try:
+                if self.count < self.limit:
+                    self._take(receiver.fetch(timeout=POLL_S))
+                else:
+                    self.stopping.wait(POLL_S)
+            except Empty:
+                pass
+        return "stopped"
+
+    def _settle(self, request):
+        """Gives what is held the outcome of the request, and answers it."""
+        outcome = request["outcome"]
+        self.session.acknowledge(disposition=OUTCOMES[outcome], sync=True)
+        if outcome == "rollback":
+            self.session.rollback(timeout=SETTLE_S)
+        held, self.unacked = self.unacked, []
+        for producer, sn in held:
+            self.report.messages("settled", self.id, producer, sn, sn, outcome=outcome)
+        self.report.reply("done", request)
+
     def _take(self, message):
         properties = message.properties
         if "producer" not in properties or "sn" not in properties:
@@ -295,7 +355,7 @@ class ReceiveTask(Task):
             self._acknowledge()
 
     def _acknowledge(self):
-        if not self.unacked:
+        if self.hold or not self.unacked:
             return
         unacked, self.unacked = self.unacked, []
         unknown = True

@@ -3,8 +3,7 @@
 One JSON object per line: requests on the program's stdin, replies and events on its stdout, free
 text on stderr. Every message is a frozen dataclass below; its ``TYPE`` is the ``type`` of the
 line, its fields are the other keys. ``encode`` and ``decode`` are the whole codec, and
-``document()`` writes docs/client-protocol.md from the same dataclasses (``python -m
-tanist_interop.protocol`` prints it; a test fails when the file is stale).
+``tanist_interop.manual`` writes docs/client-protocol.md from the same dataclasses.
 
 Client programs are dumb: they never judge, compare or count duplicates. What they say is recorded
 in the history and judged there.
@@ -15,18 +14,21 @@ in the history and judged there.
 from __future__ import annotations
 
 import json
-import sys
 import typing
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import ClassVar, Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 """A batch of 1000 single numbers needs 20 KB; a line beyond this is not ours."""
 
 Ranges = list[list[int]]
 """Sequence numbers as ``[[first, last], ...]``, in the order in which they happened."""
+
+
+Value = dict[str, object]
+"""An AMQP value as ``{"type": ..., "value": ...}``; see *Values* of the document."""
 
 
 class MalformedLine(ValueError):
@@ -133,6 +135,31 @@ class Receive(Request):
     ack_every: int = _opt("acknowledge after so many messages, and when none waits; 1 = each", 1)
     count: int = _opt("end after so many messages, 0 = no such end", 0)
     idle_s: float = _opt("end after so many seconds without a message, 0 = no such end", 0.0)
+    hold: bool = _opt(
+        "true: take `count` messages and no more (after a reconnect neither), acknowledge none, "
+        "and live on until `stop`, which closes the link; `settle` says what becomes of them",
+        False,
+    )
+    transaction: bool = _opt(
+        "true, only with `hold`: acknowledge them, in a local transaction that `settle` ends; a "
+        "program whose library has none answers `unsupported`",
+        False,
+    )
+
+
+@dataclass(frozen=True)
+class Settle(Request):
+    """Give everything that a holding task holds an outcome. Answer `done` when the library took it,
+    or, where it tells, when the broker has it; write `settled` before."""
+
+    TYPE = "settle"
+    task: int = _doc("`id` of the `receive`")
+    outcome: str = _doc(
+        "`accept`, `reject`, `release` (as if not delivered: AMQP 1.0 released, 0-10 release "
+        "without set-redelivered), `modify` (may have been delivered: AMQP 1.0 modified with "
+        "delivery-failed, 0-10 release with set-redelivered), or of a transaction `rollback`. One "
+        "that the library does not offer is answered with `unsupported`"
+    )
 
 
 @dataclass(frozen=True)
@@ -145,6 +172,31 @@ class Drain(Request):
     empty_s: float = _doc("seconds without a message after which the queue counts as empty")
     prefetch: int = _opt("as in `receive`", 100)
     ack_every: int = _opt("as in `receive`", 1)
+
+
+@dataclass(frozen=True)
+class Put(Request):
+    """Send one message that carries a value, by exactly this type. Answer `done` when the broker
+    has acknowledged it, `unsupported` if the library cannot send this type in this place."""
+
+    TYPE = "put"
+    queue: str = _doc("name of an existing queue")
+    place: str = _doc(
+        "`body` (an AMQP value as the whole body), `property` (the application property or header "
+        "`value`) or `map` (the entry `value` of a map that is the body)"
+    )
+    value: Value = _doc("the value, see *Values*")
+
+
+@dataclass(frozen=True)
+class Take(Request):
+    """Receive one message that `put` sent, acknowledge it, and answer `taken` with what the library
+    hands out. Answer `failed` if none comes."""
+
+    TYPE = "take"
+    queue: str = _doc("name of an existing queue")
+    place: str = _doc("as in `put`: where the value is")
+    timeout_s: float = _opt("how long to wait for it", 5.0)
 
 
 @dataclass(frozen=True)
@@ -188,6 +240,16 @@ class Done(Reply):
     """The request is carried out (`connect`, `declare`, `close`) or begun (the others)."""
 
     TYPE = "done"
+
+
+@dataclass(frozen=True)
+class Taken(Reply):
+    """Answer to `take`."""
+
+    TYPE = "taken"
+    value: Value = _doc(
+        "what the library handed out, by the type that the program sees; see *Values*"
+    )
 
 
 @dataclass(frozen=True)
@@ -265,6 +327,9 @@ class Received(Batch):
     TYPE = "received"
     redelivered: bool = _doc("the library's redelivered flag")
     count: int | None = _opt("delivery count if the library tells one, else null", None)
+    first_acquirer: bool | None = _opt(
+        "AMQP 1.0 first-acquirer if the library tells it, else null", None
+    )
 
 
 @dataclass(frozen=True)
@@ -273,6 +338,14 @@ class Acked(Batch):
 
     TYPE = "acked"
     unknown: bool = _opt("true: the call raised; the broker may or may not have them", False)
+
+
+@dataclass(frozen=True)
+class Settled(Batch):
+    """These were held and got the outcome that a `settle` named."""
+
+    TYPE = "settled"
+    outcome: str = _doc("as in `settle`")
 
 
 @dataclass(frozen=True)
@@ -326,11 +399,12 @@ class Error(Event):
 
 
 REQUESTS: Final[tuple[type[Request], ...]] = (
-    Init, Connect, Declare, Send, Receive, Drain, Stop, Close,
+    Init, Connect, Declare, Send, Receive, Drain, Settle, Put, Take, Stop, Close,
 )  # fmt: skip
-REPLIES: Final[tuple[type[Reply], ...]] = (InitOk, Done, Unsupported, Failed)
+REPLIES: Final[tuple[type[Reply], ...]] = (InitOk, Done, Taken, Unsupported, Failed)
 EVENTS: Final[tuple[type[Event], ...]] = (
-    Invoke, Ok, Fail, Info, Received, Acked, Ended, Disconnected, Reconnected, Reopened, Error,
+    Invoke, Ok, Fail, Info, Received, Acked, Settled, Ended, Disconnected, Reconnected, Reopened,
+    Error,
 )  # fmt: skip
 BY_TYPE: Final[dict[str, type[Message]]] = {m.TYPE: m for m in (*REQUESTS, *REPLIES, *EVENTS)}
 
@@ -345,6 +419,9 @@ CAPABILITIES: Final[dict[str, str]] = {
     "connection_events": "writes `disconnected` and `reconnected`",
     "failover_exchange": "obeys `failover` = `exchange`",
     "reopen": "obeys `reopen`",
+    "hold": "obeys `hold` and knows `settle`",
+    "transaction": "obeys `transaction`",
+    "values": "knows `put` and `take`",
     "auth": "obeys the options `username` and `password`",
 }
 """Words a program may put in ``init_ok.capabilities``."""
@@ -375,14 +452,14 @@ def from_dict(value: dict[str, object]) -> Message:
     if kind is None:
         raise MalformedLine(_advice(repr(value), f"has the unknown type {name!r}"))
     arguments: dict[str, object] = {}
-    for spec, hint in _schema(kind):
+    for spec, hint in schema(kind):
         if spec.name in value:
             given = value[spec.name]
             if not _fits(given, hint):
-                text = f"has {spec.name}={given!r}; expected {_type_name(hint)}"
+                text = f"has {spec.name}={given!r}; expected {type_name(hint)}"
                 raise MalformedLine(_advice(repr(value), text))
             arguments[spec.name] = given
-        elif _required(spec):
+        elif required(spec):
             raise MalformedLine(_advice(repr(value), f"lacks {spec.name!r}"))
     return kind(**arguments)
 
@@ -390,7 +467,8 @@ def from_dict(value: dict[str, object]) -> Message:
 _SCHEMAS: Final[dict[type[Message], list[tuple[Field[typing.Any], object]]]] = {}
 
 
-def _schema(kind: type[Message]) -> list[tuple[Field[typing.Any], object]]:
+def schema(kind: type[Message]) -> list[tuple[Field[typing.Any], object]]:
+    """The fields of a message in order, each with its type."""
     known = _SCHEMAS.get(kind)
     if known is None:
         hints = typing.get_type_hints(kind)
@@ -399,7 +477,8 @@ def _schema(kind: type[Message]) -> list[tuple[Field[typing.Any], object]]:
     return known
 
 
-def _required(spec: Field[typing.Any]) -> bool:
+def required(spec: Field[typing.Any]) -> bool:
+    """Whether a line must have this field."""
     return spec.default is MISSING and spec.default_factory is MISSING
 
 
@@ -427,6 +506,18 @@ def _is_ranges(value: object) -> bool:
     return True
 
 
+def _is_value(value: object) -> bool:
+    """A typed value: text, or a list of typed values, or of pairs of them."""
+    if not (isinstance(value, dict) and isinstance(value.get("type"), str)):
+        return False
+    inner = value.get("value")
+    if not isinstance(inner, list):
+        return isinstance(inner, str)
+    return all(
+        all(map(_is_value, item)) if isinstance(item, list) else _is_value(item) for item in inner
+    )
+
+
 def _fits(value: object, hint: object) -> bool:
     if hint == Ranges:
         return _is_ranges(value)
@@ -434,8 +525,12 @@ def _fits(value: object, hint: object) -> bool:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if hint == dict[str, str]:
         return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    if hint == Value:
+        return _is_value(value)
     if hint == (int | None):
         return value is None or _is_int(value)
+    if hint == (bool | None):
+        return value is None or isinstance(value, bool)
     if hint is float:
         return _is_int(value) or isinstance(value, float)
     if hint is int:
@@ -464,97 +559,12 @@ def compress(sns: list[int]) -> Ranges:
     return out
 
 
-def _type_name(hint: object) -> str:
+def type_name(hint: object) -> str:
+    """The type of a field in words."""
     names: dict[object, str] = {
         Ranges: "list of [first, last]", list[str]: "list of strings",
         dict[str, str]: "object of strings", int | None: "integer or null",
-        int: "integer", str: "string", bool: "boolean", float: "number",
+        bool | None: "boolean or null", Value: "value", int: "integer", str: "string",
+        bool: "boolean", float: "number",
     }  # fmt: skip
     return names[hint]
-
-
-_INTRODUCTION: Final = """\
-# The client protocol
-
-<!-- Generated by `python -m tanist_interop.protocol`; do not edit. -->
-
-A client program is a small, dumb executable around one AMQP library. The drill starts it, tells it
-what to send and receive, and records what it says; all judgement is in the drill's checkers.
-
-* One JSON object per line, UTF-8, each with the key `type`. Requests arrive on **stdin**; replies
-  and events go to **stdout**, flushed; everything else (logs, stack traces) goes to **stderr**.
-  Ignore keys you do not know.
-* A program that cannot run here (no runtime, no library) exits with code **127**; one line on
-  stderr says what is missing. `clients/<name>/client.json` names the program, for example
-  `{"name": "python-qpid", "library": "qpid.messaging 1.36", "command": ["./run"],
-  "protocol": "amqp0-10", "needs": "Python 2.7", "setup": "clients/setup", "shared": false,
-  "optional": false}`; `command` is started in the folder of that file; `protocol` is what it speaks
-  to the broker, `amqp0-10` or `amqp1.0`; `shared` true = one process for its sender and its
-  receiver (for what is slow to start); `optional` true = its library cannot be had everywhere, so
-  that it is no failure when it is not run.
-* The first request is `init`. Every request gets exactly one reply; a request whose type the
-  program does not know gets `unsupported`.
-* `send`, `receive` and `drain` start **tasks** that run side by side (several senders and receivers
-  in one program); requests are answered while they run.
-* Integers are 64-bit. A language whose numbers are doubles writes and reads the digits itself.
-* Every message carries the application headers (properties) `producer` (string) and `sn` (64-bit
-  integer), and as body plain text `producer:sn:` filled up with `x` to `body_bytes`.
-* **Definite or indefinite**: say `fail` only for what surely did not and will not happen, `ok` only
-  for what the broker acknowledged, `info` for all else (time-outs, exceptions in flight). Each
-  sequence number gets one `invoke` and one outcome. Never send a number again on your own where
-  the library (capability `resend`) does it; where it does not, the program does it, under the same
-  number and without a second `invoke`. The exception is `reopened`: see there.
-* **Batches**: collect numbers of the same kind for at most 20 ms or 500 numbers, then write one
-  line; an event that ends something (`ended`, `disconnected`, `error`) is written after all that
-  came before it. `t` is the time of the first of the batch. `invoke` is never late: see there.
-* A program never prints a secret, and ends when stdin ends.
-"""
-
-
-def _section(title: str, kinds: tuple[type[Message], ...]) -> list[str]:
-    out = [f"## {title}", ""]
-    for kind in kinds:
-        text = " ".join((kind.__doc__ or "").split())
-        out += [f"### `{kind.TYPE}`", "", text, "", "| key | type | meaning |", "|---|---|---|"]
-        for spec, hint in _schema(kind):
-            note = spec.metadata["doc"]
-            if not _required(spec):
-                default = spec.default
-                if spec.default_factory is not MISSING:
-                    default = spec.default_factory()
-                note += f" (default `{json.dumps(default)}`)"
-            out.append(f"| `{spec.name}` | {_type_name(hint)} | {note} |")
-        out.append("")
-    return out
-
-
-def _example() -> list[str]:
-    talk: list[tuple[str, Message]] = [
-        (">", Init(1, "a", VERSION)),
-        ("<", InitOk(1, "python-qpid", VERSION, {"qpid-python": "1.36.0"}, ["send"], 1000)),
-        (">", Connect(2, ["127.0.0.1:5672", "127.0.0.1:5673"], 1)),
-        ("<", Done(2)),
-        (">", Send(3, "q", "p1", 1, 50)),
-        ("<", Done(3)),
-        ("<", Invoke(2000, 3, "p1", [[1, 50]])),
-        ("<", Ok(3000, 3, "p1", [[1, 50]])),
-        ("<", Ended(3001, 3, "count", 50)),
-    ]
-    lines = [f"{arrow} {encode(message)}" for arrow, message in talk]
-    return ["## Example", "", "`>` is stdin, `<` is stdout.", "", "```", *lines, "```", ""]
-
-
-def document() -> str:
-    """The text of docs/client-protocol.md."""
-    out = [_INTRODUCTION]
-    out += _section("Requests", REQUESTS)
-    out += _section("Replies", REPLIES)
-    out += _section("Events", EVENTS)
-    out += ["## Capabilities", "", "| word | meaning |", "|---|---|"]
-    out += [f"| `{word}` | {meaning} |" for word, meaning in CAPABILITIES.items()]
-    out += ["", *_example()]
-    return "\n".join(out)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(document())

@@ -144,7 +144,7 @@ def answer(tasks: Tasks, request: dict) -> None:
     if kind == "init":
         can = ["send", "receive", "resend", "failover_exchange"]
         write(
-            "init_ok", in_reply_to=number, client="fake", protocol=1, versions={"fake": "1"},
+            "init_ok", in_reply_to=number, client="fake", protocol=2, versions={"fake": "1"},
             capabilities=can[:3] if FAULT == "simple" else can, now_ns=time.monotonic_ns(),
         )  # fmt: skip
     elif kind == "connect":

@@ -25,6 +25,9 @@ NO_FAULT: Final = Scenario(
     name="no-fault",
     summary="nothing happens: everything arrives exactly once",
     acknowledged_min=4_000,
+    each_min=200,
+    total_rate_per_s=2_000.0,
+    window=20,
 )
 
 STOPPED_BACKUP: Final = Scenario(
@@ -47,6 +50,7 @@ BACKUP_ADDRESS_FIRST: Final = Scenario(
     backup_first=True,
     acknowledged_min=1_000,
     each_min=100,
+    total_rate_per_s=2_000.0,
 )
 
 FAILOVER_EXCHANGE: Final = Scenario(
@@ -55,6 +59,9 @@ FAILOVER_EXCHANGE: Final = Scenario(
     fault="kill",
     promote=True,
     heal=True,
+    each_min=200,
+    total_rate_per_s=2_000.0,
+    window=20,
     failover="exchange",
     checks=(*BASE_CHECKS, "failover", "rejoin"),
 )

@@ -22,7 +22,7 @@ final class Reporter {
     private static final int BATCH_MESSAGES = 500;
 
     /** A flush writes in this order: what is received before what is acknowledged. */
-    private static final List<String> RANK = List.of("received", "acked", "ok", "fail", "info");
+    private static final List<String> RANK = List.of("received", "settled", "acked", "ok", "fail", "info");
 
     private record Key(String type, long task, String producer) {}
 

@@ -17,16 +17,22 @@ final class ReceiveTask extends Tasks.Task {
     /** A message waits at most so long for its acknowledgement when no other comes. */
     private static final long ACK_MS = 20;
 
+    /** What a {@code settle} may ask for: the library rejects nothing, and releases only by recovering. */
+    private static final List<String> OUTCOMES = List.of("accept", "modify");
+
     private record Taken(String producer, long sn) {}
 
     private final int prefetch;
     private final int ackEvery;
     private final long limit;
     private final boolean drain;
+    private final boolean hold;
+    private final boolean transacted;
     private final double idle;
 
     private final List<Taken> unacked = new ArrayList<>();
     private Message last;
+    private volatile JSONObject asked; // to settle what is held
     private Session session;
 
     ReceiveTask(Tasks tasks, JSONObject request) {
@@ -37,16 +43,19 @@ final class ReceiveTask extends Tasks.Task {
         ackEvery = Math.min(half, Math.max(1, request.optInt("ack_every", 1)));
         limit = request.optLong("count", 0);
         drain = request.getString("type").equals("drain");
+        hold = request.optBoolean("hold", false);
+        transacted = hold && request.optBoolean("transaction", false);
         idle = request.optDouble(drain ? "empty_s" : "idle_s", 0);
     }
 
     @Override
     String work() throws Exception {
-        session = link.connection()
-                .createSession(false, Session.CLIENT_ACKNOWLEDGE, prefetch, prefetch);
+        int mode = transacted ? Session.SESSION_TRANSACTED : Session.CLIENT_ACKNOWLEDGE;
+        int buffered = hold ? 0 : prefetch; // what is held needs no successor
+        session = link.connection().createSession(transacted, mode, buffered, buffered);
         MessageConsumer consumer =
                 session.createConsumer(Tasks.destination(session, queue, "{node: {type: queue}}"));
-        String reason = receive(consumer);
+        String reason = hold ? hold(session, consumer) : receive(consumer);
         acknowledge();
         if (!closing && !link.isDead()) {
             consumer.close();
@@ -106,6 +115,57 @@ final class ReceiveTask extends Tasks.Task {
         }
     }
 
+    private void give(Session session, JSONObject request) throws JMSException {
+        String outcome = request.getString("outcome");
+        if (transacted) {
+            session.rollback();
+        } else if (outcome.equals("modify")) {
+            session.recover();
+        } else if (last != null) {
+            last.acknowledge();
+        }
+        for (Taken taken : unacked) {
+            report.message("settled", id, taken.producer(), taken.sn(), Map.of("outcome", outcome));
+        }
+        unacked.clear();
+        report.reply("done", request.getLong("id"));
+    }
+
+    boolean holds() {
+        return hold;
+    }
+
+    /** Gives what is held the outcome of the request, in the task's own thread, which answers it. */
+    void settle(JSONObject request) {
+        String outcome = request.getString("outcome");
+        if (transacted != outcome.equals("rollback") || !transacted && !OUTCOMES.contains(outcome)) {
+            report.reply("unsupported", request.getLong("id"), "request", "settle", "reason", outcome + " of this task");
+        } else {
+            asked = request;
+        }
+    }
+
+    /** Takes so many messages, and keeps them until they get an outcome. */
+    private String hold(Session session, MessageConsumer consumer) throws Exception {
+        while (!stopping) {
+            if (link.isDead()) {
+                throw new JMSException("the connection is closed");
+            }
+            if (asked != null) {
+                give(session, asked);
+                asked = null;
+            } else if (count < limit) {
+                Message message = next(consumer);
+                if (message != null) {
+                    take(message);
+                }
+            } else {
+                Thread.sleep(POLL_MS / 5);
+            }
+        }
+        return "stopped";
+    }
+
     private void take(Message message) throws JMSException {
         last = message;
         if (!message.propertyExists("producer") || !message.propertyExists("sn")) {
@@ -120,13 +180,13 @@ final class ReceiveTask extends Tasks.Task {
         extra.put("redelivered", message.getJMSRedelivered());
         extra.put("count", JSONObject.NULL);
         report.message("received", id, taken.producer(), taken.sn(), extra);
-        if (unacked.size() >= ackEvery) {
+        if (!hold && unacked.size() >= ackEvery) {
             acknowledge();
         }
     }
 
     private void acknowledge() {
-        if (unacked.isEmpty()) {
+        if (hold || unacked.isEmpty()) {
             return;
         }
         while (!link.awaitConnected(POLL_MS) && !closing && !link.isDead()) {}

@@ -19,11 +19,12 @@ import org.json.JSONObject;
  * says; free text goes to stderr. Started by {@code run}.
  */
 public final class Main {
-    private static final int PROTOCOL = 1;
+    private static final int PROTOCOL = 2;
     private static final long CLOSE_MS = 1000; // each for the tasks and for the connection
     private static final List<String> CAPABILITIES =
             List.of("send", "receive", "heartbeat", "reconnect", "resend", "redelivered",
-                    "delivery_count", "connection_events", "reopen", "auth");
+                    "delivery_count", "connection_events", "reopen", "hold",
+                    "transaction", "values", "auth");
 
     /** Something that a request asks for and that may take long. */
     private interface Action {
@@ -33,6 +34,7 @@ public final class Main {
     private final Reporter report;
     private final Link link;
     private final Tasks tasks;
+    private final Values values = new Values();
     private String name = "jms-1.0";
     private boolean connecting;
 
@@ -85,6 +87,9 @@ public final class Main {
                 inThread(id, () -> Tasks.declare(link, queue));
             }
             case "send", "receive", "drain" -> tasks.begin(request);
+            case "settle" -> tasks.settle(request);
+            case "put" -> inThread(id, () -> values.put(link, request));
+            case "take" -> take(id, request);
             case "stop" -> {
                 report.reply("done", id);
                 tasks.stop(request.optLong("task", 0));
@@ -140,10 +145,25 @@ public final class Main {
         });
     }
 
+    private void take(long id, JSONObject request) {
+        Thread thread = new Thread(() -> {
+            try {
+                report.reply("taken", id, "value", values.take(link, request));
+            } catch (Exception error) {
+                failed(id, error);
+            }
+        }, "take-" + id);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
     private void inThread(long id, Action action) {
         Thread thread = new Thread(() -> {
             try {
                 action.run();
+            } catch (Notation.Unsupported error) {
+                report.reply("unsupported", id, "request", "put", "reason", error.getMessage());
+                return;
             } catch (Exception error) {
                 failed(id, error);
                 return;

@@ -18,16 +18,22 @@ final class ReceiveTask extends Tasks.Task {
     /** A message waits at most so long for its acknowledgement when no other comes. */
     private static final long ACK_MS = 20;
 
+    /** What a {@code settle} may ask for, in the numbers of the library's JMS_AMQP_ACK_TYPE. */
+    private static final List<String> OUTCOMES = List.of("", "accept", "reject", "release", "modify");
+
     private record Taken(String producer, long sn) {}
 
     private final int prefetch;
     private final int ackEvery;
     private final long limit;
     private final boolean drain;
+    private final boolean hold;
+    private final boolean transacted;
     private final double idle;
 
     private final List<Taken> unacked = new ArrayList<>(); // guarded by itself
     private Message last;
+    private volatile JSONObject asked; // to settle what is held
 
     ReceiveTask(Tasks tasks, JSONObject request) {
         super(tasks, request);
@@ -37,15 +43,19 @@ final class ReceiveTask extends Tasks.Task {
         ackEvery = Math.min(half, Math.max(1, request.optInt("ack_every", 1)));
         limit = request.optLong("count", 0);
         drain = request.getString("type").equals("drain");
+        hold = request.optBoolean("hold", false);
+        transacted = hold && request.optBoolean("transaction", false);
         idle = request.optDouble(drain ? "empty_s" : "idle_s", 0);
     }
 
     @Override
     String work() throws Exception {
-        Session session = link.connection().createSession(false, Session.CLIENT_ACKNOWLEDGE);
-        ((JmsDefaultPrefetchPolicy) ((JmsSession) session).getPrefetchPolicy()).setQueuePrefetch(prefetch);
+        int mode = transacted ? Session.SESSION_TRANSACTED : Session.CLIENT_ACKNOWLEDGE;
+        Session session = link.connection().createSession(mode);
+        // What is held needs no successor: without prefetch each call of receive asks for one message.
+        ((JmsDefaultPrefetchPolicy) ((JmsSession) session).getPrefetchPolicy()).setQueuePrefetch(hold ? 0 : prefetch);
         MessageConsumer consumer = session.createConsumer(session.createQueue(queue));
-        String reason = receive(consumer);
+        String reason = hold ? hold(session, consumer) : receive(consumer);
         acknowledge();
         if (!closing && !link.isDead()) {
             consumer.close();
@@ -87,6 +97,62 @@ final class ReceiveTask extends Tasks.Task {
         return "stopped";
     }
 
+    private Message next(MessageConsumer consumer) throws JMSException {
+        return consumer.receive(POLL_MS);
+    }
+
+    private void give(Session session, JSONObject request) throws JMSException {
+        String outcome = request.getString("outcome");
+        if (transacted) {
+            session.rollback();
+        } else if (last != null) {
+            last.setIntProperty("JMS_AMQP_ACK_TYPE", OUTCOMES.indexOf(outcome));
+            last.acknowledge();
+        }
+        synchronized (unacked) {
+            for (Taken taken : unacked) {
+                report.message("settled", id, taken.producer(), taken.sn(), Map.of("outcome", outcome));
+            }
+            unacked.clear();
+        }
+        report.reply("done", request.getLong("id"));
+    }
+
+    boolean holds() {
+        return hold;
+    }
+
+    /** Gives what is held the outcome of the request, in the task's own thread, which answers it. */
+    void settle(JSONObject request) {
+        String outcome = request.getString("outcome");
+        if (transacted != outcome.equals("rollback") || !transacted && !OUTCOMES.contains(outcome)) {
+            report.reply("unsupported", request.getLong("id"), "request", "settle", "reason", outcome + " of this task");
+        } else {
+            asked = request;
+        }
+    }
+
+    /** Takes so many messages, and keeps them until they get an outcome. */
+    private String hold(Session session, MessageConsumer consumer) throws Exception {
+        while (!stopping) {
+            if (link.isDead()) {
+                throw new JMSException("the connection is closed");
+            }
+            if (asked != null) {
+                give(session, asked);
+                asked = null;
+            } else if (count < limit) {
+                Message message = next(consumer);
+                if (message != null) {
+                    take(message);
+                }
+            } else {
+                Thread.sleep(POLL_MS / 5);
+            }
+        }
+        return "stopped";
+    }
+
     private void take(Message message) throws JMSException {
         last = message;
         if (!message.propertyExists("producer") || !message.propertyExists("sn")) {
@@ -103,7 +169,7 @@ final class ReceiveTask extends Tasks.Task {
         int before = message.getIntProperty("JMSXDeliveryCount") - 1;
         Map<String, Object> extra = Map.of("redelivered", message.getJMSRedelivered(), "count", before);
         report.message("received", id, taken.producer(), taken.sn(), extra);
-        if (isUnacked(ackEvery)) {
+        if (!hold && isUnacked(ackEvery)) {
             acknowledge();
         }
     }
@@ -115,7 +181,7 @@ final class ReceiveTask extends Tasks.Task {
     }
 
     private void acknowledge() {
-        if (!isUnacked(1)) {
+        if (hold || !isUnacked(1)) {
             return;
         }
         boolean unknown = true;
@@ -129,6 +195,9 @@ final class ReceiveTask extends Tasks.Task {
     }
 
     private void acknowledged(boolean unknown) {
+        if (hold) { // acknowledged by nobody
+            return;
+        }
         synchronized (unacked) {
             for (Taken taken : unacked) {
                 report.message("acked", id, taken.producer(), taken.sn(), Map.of("unknown", unknown));

@@ -114,6 +114,14 @@ final class Tasks {
         task.start();
     }
 
+    /** Gives what a task holds an outcome; the task answers. */
+    void settle(JSONObject request) {
+        if (!(running.get(request.getLong("task")) instanceof ReceiveTask task) || !task.holds()) {
+            throw new IllegalArgumentException("no such task that holds messages");
+        }
+        task.settle(request);
+    }
+
     void stop(long number) {
         for (Task task : running.values()) {
             if (number == 0 || number == task.id) {
