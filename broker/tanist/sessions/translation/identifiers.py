@@ -65,9 +65,9 @@ def header_identifier(value: values010.Value) -> values10.Value:
         return str(value)
     if isinstance(value, bytes):
         return value[:]
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return values10.ULong(value)
-    return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+    return values10.ULong(value)
 
 
 def text_of(value: values010.Value) -> str | None:

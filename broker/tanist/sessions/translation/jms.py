@@ -13,7 +13,7 @@ is written again from those.
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, cast
 
 from tanist.types import FramingError
 from tanist.wire.amqp10.values import Byte, Char, Float, Int, Short, Value
@@ -43,6 +43,7 @@ _WIDTHS: Final[dict[int, int]] = {
     _FLOAT: 4,
     _DOUBLE: 8,
 }
+_INTEGERS: Final[dict[type, int]] = {Byte: _BYTE, Short: _SHORT, Int: _INT, int: _LONG}
 _FLOAT_FORM: Final = struct.Struct(">f")
 _DOUBLE_FORM: Final = struct.Struct(">d")
 
@@ -126,7 +127,9 @@ def _plain(kind: int, raw: bytes) -> Value:
         return Byte(value)
     if kind == _SHORT:
         return Short(value)
-    return Int(value) if kind == _INT else value
+    if kind == _INT:
+        return Int(value)
+    return value
 
 
 def write_map(value: Value) -> bytes | None:
@@ -157,45 +160,35 @@ def write_stream(value: Value) -> bytes | None:
 
 def _write_value(out: bytearray, value: Value) -> bool:
     """Append ``value``; False, with ``out`` spoilt, if it is none of Java's."""
-    if value is None:
+    kind = type(value)
+    if kind in _INTEGERS:
+        code = _INTEGERS[kind]
+        out.append(code)
+        out += cast("int", value).to_bytes(_WIDTHS[code], "big", signed=True)
+    elif value is None:
         out.append(_NULL)
     elif isinstance(value, bool):
         out += b"\x01\x01" if value else b"\x01\x00"
-    elif isinstance(value, int):
-        return _write_integer(out, value)
+    elif isinstance(value, Float):
+        out.append(_FLOAT)
+        out += value.raw
     elif isinstance(value, float):
-        raw = value.raw if isinstance(value, Float) else _DOUBLE_FORM.pack(value)
-        out.append(_FLOAT if len(raw) == 4 else _DOUBLE)
-        out += raw
+        out.append(_DOUBLE)
+        out += _DOUBLE_FORM.pack(value)
     elif isinstance(value, Char):
         if ord(value) > 0xFFFF:
             return False
         out.append(_CHAR)
         out += ord(value).to_bytes(2, "big")
-    elif type(value) is str and "\0" not in value:
+    elif kind is str and "\0" not in cast("str", value):
         out.append(_TEXT)
-        out += value.encode()
+        out += cast("str", value).encode()
         out.append(0)
-    elif type(value) is bytes and len(value) < 1 << 31:
+    elif kind is bytes:
+        octets = cast("bytes", value)
         out.append(_OCTETS)
-        out += len(value).to_bytes(4, "big")
-        out += value
+        out += len(octets).to_bytes(4, "big")
+        out += octets
     else:
         return False
-    return True
-
-
-def _write_integer(out: bytearray, value: int) -> bool:
-    if isinstance(value, Byte):
-        kind = _BYTE
-    elif isinstance(value, Short):
-        kind = _SHORT
-    elif isinstance(value, Int):
-        kind = _INT
-    elif type(value) is int:
-        kind = _LONG
-    else:
-        return False
-    out.append(kind)
-    out += value.to_bytes(_WIDTHS[kind], "big", signed=True)
     return True

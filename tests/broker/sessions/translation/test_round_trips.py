@@ -41,6 +41,11 @@ def body_of(seen: Seen010) -> Drawn:
     return seen.body
 
 
+def as_text(octets: bytes) -> Drawn:
+    """What octets in a header become where they are a subject or a group."""
+    return ("text", octets.decode("utf-8", "replace"))
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(message=messages010())
 def test_0_10_over_1_0(message: Message) -> None:
@@ -59,9 +64,8 @@ def test_0_10_over_1_0(message: Message) -> None:
     assert body_of(after) == body_of(before)
     headers = dict(after.headers)
     for name, value in before.headers.items():
-        kept = headers.pop(name)
-        same = plain010(kept) == plain010(value)
-        assert same or str(kept) == bytes(value).decode(), name
+        kept = plain010(headers.pop(name))
+        assert kept == plain010(value) or (isinstance(value, bytes) and kept == as_text(value))
     assert set(headers) <= {"qpid.subject", "x-amqp-body"}
     assert set(after.fields) <= {*before.fields, "content_length"}
 
