@@ -30,7 +30,7 @@ from tests.sim.messages10 import read_message
 from tests.sim.plan import ClientPlan
 
 FETCH_S = 0.3
-"""The pause between two fetches."""
+"""The pause after a fetch that brought nothing."""
 
 UNSETTLED, SETTLED = 0, 1
 FIRST, SECOND = 0, 1
@@ -65,7 +65,9 @@ class Consumer10(Consumer, Client10):
         self._open: set[int] = set()
         """Deliveries that it thinks about."""
         self._resting = False
-        """Between two fetches."""
+        """After a fetch that brought nothing."""
+        self._fetched = 0
+        """Messages that the last fetch brought."""
         self._left = 0
         super().__init__(
             site, name, plan, queue, reject_every=reject_every, browse=browse, selection=selection
@@ -161,7 +163,7 @@ class Consumer10(Consumer, Client10):
             self._link.flow(room, drain=self.plan.fetches)
 
     def on_flow(self, link: Link) -> None:
-        """A fetch is complete when no credit is left."""
+        """A fetch is complete when no credit is left and all that came was looked at."""
         self._look()
 
     def _look(self) -> None:
@@ -170,7 +172,11 @@ class Consumer10(Consumer, Client10):
         if link is None:
             return
         if self.plan.fetches:
-            if not link.credit and not self._open and not self._resting:
+            if link.credit or self._open or self._resting:
+                return
+            if self._fetched:
+                self._fetch()
+            else:
                 self._resting = True
                 self.later(FETCH_S, self._fetch)
         elif self.plan.windowed:
@@ -181,6 +187,7 @@ class Consumer10(Consumer, Client10):
 
     def _fetch(self) -> None:
         self._resting = False
+        self._fetched = 0
         self._grant()
 
     # -- messages ---------------------------------------------------------------------------
@@ -191,6 +198,7 @@ class Consumer10(Consumer, Client10):
             return
         read = read_message(event.payload)
         self._open.add(event.id)
+        self._fetched += 1
         self.received_one(event.id, read.producer, read.number, read.failures > 0)
 
     def _settle(self, delivery: int, producer: str, number: int) -> None:

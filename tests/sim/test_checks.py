@@ -228,10 +228,12 @@ def test_only_rejected_messages_reach_the_alternate() -> None:
 
 
 def test_a_ring_holds_the_newest() -> None:
-    def ring(*numbers: int) -> set[str]:
+    def ring(*numbers: int, unknown: int = 0) -> set[str]:
         events: list[Event] = []
         for number in range(1, 6):
-            events += [sent(number), confirmed(number)]
+            events.append(sent(number))
+            if number != unknown:
+                events.append(confirmed(number))
         came = [got(number) for number in numbers]
         return checks_of(
             history(
@@ -247,6 +249,10 @@ def test_a_ring_holds_the_newest() -> None:
     assert ring(2, 4, 5) == {"ring"}
     assert ring(4, 5) == {"ring"}
     assert ring(2, 3, 4, 5) == {"ring"}
+    assert ring(3, 4, 5, unknown=4) == set()
+    assert ring(2, 3, 5, unknown=4) == set()
+    assert ring(2, 4, 5, unknown=4) == {"ring"}
+    assert ring(3, 5, unknown=4) == {"ring"}
 
 
 def test_what_was_purged_stays_away() -> None:
