@@ -302,7 +302,7 @@ class Attaching:
             alone,
             {},
             actor,
-            interest_of(filters, state.link.number),
+            interest_of(filters, state.link.number, self.nodes.broker.lookup),
         )
         consumer.subscribed = subscribed
         state.consumers[wire.handle] = consumer

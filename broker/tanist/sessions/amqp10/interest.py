@@ -6,12 +6,14 @@ Its filters, and what it has called undeliverable here: such a message stays for
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from tanist.core.exchange import fits
 from tanist.core.interest import Interest
 from tanist.core.records import Entry
 from tanist.core.selector import Selector
+from tanist.core.selector.values import Lookup
 from tanist.core.topics import TopicIndex, normal
 from tanist.sessions.amqp10.filters import Filters
 from tanist.sessions.translation import headers_of
@@ -28,10 +30,11 @@ class LinkInterest(Interest):
     """``origin``: the connection whose messages are not wanted, 0 for none.
 
     ``direct``: the subject that is wanted, None for any; ``topics``: patterns of it; ``headers``:
-    arguments of a headers binding, None for no such filter.
+    arguments of a headers binding, None for no such filter. ``look``: how the selector reads a
+    message (``Broker.lookup``).
     """
 
-    __slots__ = ("_refused", "direct", "headers", "origin", "selector", "topics")
+    __slots__ = ("_refused", "direct", "headers", "look", "origin", "selector", "topics")
 
     def __init__(
         self,
@@ -40,7 +43,9 @@ class LinkInterest(Interest):
         direct: str | None = None,
         topic: str | None = None,
         headers: dict[str, object] | None = None,
+        look: Callable[[Entry], Lookup] = lookup,
     ) -> None:
+        self.look = look
         self.selector = selector
         self.origin = origin
         self.direct = direct
@@ -67,7 +72,7 @@ class LinkInterest(Interest):
         if self.headers is not None and not fits(self.headers, headers_of(entry.message)):
             return False
         selector = self.selector
-        return selector is None or selector.matches(lookup(entry))
+        return selector is None or selector.matches(self.look(entry))
 
     def refuse(self, entry: Entry) -> bool:
         """Never again want ``entry``. False: the link has refused too many that are still there."""
@@ -82,7 +87,9 @@ class LinkInterest(Interest):
         return True
 
 
-def interest_of(filters: Filters, origin: int) -> LinkInterest | None:
+def interest_of(
+    filters: Filters, origin: int, look: Callable[[Entry], Lookup] = lookup
+) -> LinkInterest | None:
     """What ``filters`` ask of a queue, None for everything; ``origin``: the link's connection."""
     if (
         filters.selector is None
@@ -97,4 +104,5 @@ def interest_of(filters: Filters, origin: int) -> LinkInterest | None:
         filters.direct,
         filters.topic,
         filters.headers,
+        look,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from session_peer import Client
 from session_peer10 import Client10, Node10, Session10, message
 
@@ -10,6 +12,7 @@ from tanist.core.records import Entry
 from tanist.core.selector import Selector
 from tanist.sessions.amqp10.filters import Filters, read_filters
 from tanist.sessions.amqp10.interest import REFUSED_MAX, LinkInterest, interest_of
+from tanist.sessions.translation.lookup import lookup
 from tanist.wire.amqp10.composites import Properties
 from tanist.wire.amqp10.values import Described, ULong
 
@@ -51,6 +54,19 @@ def test_each_filter(node: Node10) -> None:
     assert wants(filters(no_local=[]), red, origin=6)
     assert not wants(filters(no_local=[]), red, origin=7)
     assert not wants(filters(no_local=[], selector="colour = 'red'"), red, origin=7)
+
+
+def test_the_selector_reads_messages_as_it_is_told(node: Node10) -> None:
+    """The broker's way knows the time of day, for what has nothing but a time to live."""
+    entry = entry_of(node, message())
+    entry.message.expires_at = 5.0
+    given = read_filters(filters(selector="JMSExpiration = 7000"))  # type: ignore[arg-type]
+    wanted = interest_of(given, 0, partial(lookup, unix_offset_s=2.0))
+    assert wanted is not None
+    assert wanted.wants(entry)
+    unaware = interest_of(given, 0)
+    assert unaware is not None
+    assert not unaware.wants(entry)
 
 
 def test_refused_entries(node: Node10) -> None:
