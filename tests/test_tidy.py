@@ -29,6 +29,7 @@ UNTESTED: dict[str, str] = {}
 
 EXTRA_TESTS: dict[str, str] = {
     "tests/broker/node/test_qmf10.py": "the management agent over the other protocol",
+    "tests/broker/sessions/translation/test_genuine.py": "translations and the genuine codecs",
     "tests/broker/sessions/translation/test_mapping.py": "docs/message-mapping.md row by row",
     "tests/broker/sessions/translation/test_mapping_content.py": "likewise: bodies and types",
     "tests/broker/sessions/translation/test_round_trips.py": "both directions, one after the other",
