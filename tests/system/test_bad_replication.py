@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from bad_input_broker import ANSWER_S, CLUSTER, is_dead, on_guarded, on_primary, wait_until
@@ -49,7 +49,7 @@ def settled(peer):
 @pytest.mark.parametrize("kind", ["free", "primary"])
 @pytest.mark.parametrize(
     "forged",
-    [None, 7, "x", [], {}, {"system-id": "x"}, {"system-id": uuid4(), "status": 99}],
+    [None, 7, "x", [], {}, {"system-id": "x"}, {"system-id": UUID(int=1), "status": 99}],
     ids=str,
 )
 def test_a_forged_backup_property(attacked, forged):
