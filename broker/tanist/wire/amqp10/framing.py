@@ -75,12 +75,12 @@ class FrameParser:
     the peer we take. After a FramingError the parser must not be used again.
     """
 
-    __slots__ = ("_data", "_held", "_need", "_pos", "frame_max")
+    __slots__ = ("_held", "_need", "data", "frame_max", "pos")
 
     def __init__(self, frame_max: int = FRAME_SIZE_MIN_MAX) -> None:
         self.frame_max = frame_max
-        self._data = b""
-        self._pos = 0
+        self.data = b""
+        self.pos = 0
         self._held = bytearray()
         self._need = 0
 
@@ -89,28 +89,28 @@ class FrameParser:
         if self._held:
             self._held += data
             if len(self._held) >= self._need:
-                self._data = bytes(self._held)
-                self._pos = 0
+                self.data = bytes(self._held)
+                self.pos = 0
                 self._held.clear()
-        elif self._pos == len(self._data):
-            self._data = data
-            self._pos = 0
+        elif self.pos == len(self.data):
+            self.data = data
+            self.pos = 0
         else:
-            self._data = self._data[self._pos :] + data
-            self._pos = 0
+            self.data = self.data[self.pos :] + data
+            self.pos = 0
 
     def next_header(self) -> bytes | None:
         """The eight octets of a protocol header; None until they are there."""
-        pos = self._pos
-        if len(self._data) - pos < PROTOCOL_HEADER_SIZE:
+        pos = self.pos
+        if len(self.data) - pos < PROTOCOL_HEADER_SIZE:
             self._hold(PROTOCOL_HEADER_SIZE)
             return None
-        self._pos = pos + PROTOCOL_HEADER_SIZE
-        return self._data[pos : self._pos]
+        self.pos = pos + PROTOCOL_HEADER_SIZE
+        return self.data[pos : self.pos]
 
     def next_frame(self) -> Frame | None:
         """The next frame; None until it is complete. Raises: FramingError."""
-        data, pos = self._data, self._pos
+        data, pos = self.data, self.pos
         there = len(data) - pos
         if there < FRAME_HEADER_SIZE:
             self._hold(FRAME_HEADER_SIZE)
@@ -120,16 +120,16 @@ class FrameParser:
         if there < size:
             self._hold(size)
             return None
-        self._pos = pos + size
+        self.pos = pos + size
         return Frame(type_, channel, data[pos + doff * 4 : pos + size])
 
     def _hold(self, need: int) -> None:
         """Keep what is left until ``need`` octets are there: one frame at most is ever held."""
-        if self._pos < len(self._data):
-            self._held += memoryview(self._data)[self._pos :]
+        if self.pos < len(self.data):
+            self._held += memoryview(self.data)[self.pos :]
             self._need = need
-        self._data = b""
-        self._pos = 0
+        self.data = b""
+        self.pos = 0
 
 
 def encode_frame(channel: int, body: bytes, type_: int = TYPE_AMQP) -> bytes:

@@ -26,6 +26,7 @@ from tanist.wire.amqp10.performatives import Attach, Flow, Transfer
 from tanist.wire.serial import HALF, WIRE_MASK
 
 if TYPE_CHECKING:
+    from tanist.wire.amqp10.plain import Form
     from tanist.wire.amqp10.session import Session
 
 
@@ -51,14 +52,15 @@ class Receiver(Link):
     """
 
     __slots__ = (
-        "_bound",
         "_drain",
         "_echo",
-        "_partial",
-        "_size_max",
         "available",
+        "bound",
         "credit",
         "delivery_count",
+        "form",
+        "partial",
+        "size_max",
     )
 
     def __init__(self, session: Session, name: str, handle: int, state: int) -> None:
@@ -66,11 +68,12 @@ class Receiver(Link):
         self.credit = 0
         self.available: int | None = None
         self.delivery_count = 0
-        self._bound = 0  # the peer was allowed to count up to here
+        self.bound = 0  # the peer was allowed to count up to here
         self._drain = False
         self._echo = False
-        self._size_max = 0
-        self._partial: Partial | None = None
+        self.size_max = 0
+        self.partial: Partial | None = None
+        self.form: Form | None = None  # of the plain transfers that come (``express``)
 
     def flow(self, credit: int, drain: bool = False, echo: bool = False) -> None:
         """Set the credit to ``credit`` deliveries from now on; the flow goes out with this step.
@@ -82,21 +85,21 @@ class Receiver(Link):
         if not self.alive or self.state == link_state.DETACH_RCVD:
             return
         self.credit = credit
-        self._bound = max(self._bound, self.delivery_count + credit)
+        self.bound = max(self.bound, self.delivery_count + credit)
         self._drain = drain
         self._echo = self._echo or echo
         self.session.flow_due(self)
 
     def introduce(self, attach: Attach) -> None:
         """Send our attach, and remember the limit that it states."""
-        self._size_max = attach.max_message_size or 0
+        self.size_max = attach.max_message_size or 0
         super().introduce(attach)
 
     def on_attach(self, attach: Attach) -> None:
         """The sender says where it begins to count."""
         super().on_attach(attach)
         first = attach.initial_delivery_count or 0
-        self._bound += first - self.delivery_count
+        self.bound += first - self.delivery_count
         self.delivery_count = first
 
     def compose_flow(self) -> Flow:
@@ -127,9 +130,21 @@ class Receiver(Link):
             self.session.flow_due(self)
         events.append(Flowed(self, flow))
 
+    def room(self) -> int:
+        """Deliveries that the peer may still send; more than ``credit`` while some are under way.
+
+        Negative when it was told less than it has sent.
+        """
+        return self.bound - self.delivery_count
+
+    def count_in(self, count: int) -> None:
+        """``count`` deliveries have come, and used up so much of the credit."""
+        self.delivery_count += count
+        self.credit = max(0, self.credit - count)
+
     def continues(self, number: int) -> bool:
         """Whether the delivery ``number`` is the incomplete one."""
-        return self._partial is not None and self._partial.id == number
+        return self.partial is not None and self.partial.id == number
 
     def on_transfer(
         self, transfer: Transfer, number: int, payload: bytes, events: list[Event]
@@ -139,11 +154,11 @@ class Receiver(Link):
         ``number``: its id, -1 if the frame continues one and does not say. The session has judged
         its order.
         """
-        partial = self._partial
+        partial = self.partial
         if partial is not None:
             self._on_more(partial, transfer, number, payload, events)
             return
-        if self.delivery_count >= self._bound:
+        if self.delivery_count >= self.bound:
             text = f"a transfer beyond the credit of link {self.name!r}"
             self.fail(TRANSFER_LIMIT_EXCEEDED, text, events)
             return
@@ -156,7 +171,7 @@ class Receiver(Link):
             partial = Partial(number, tag, transfer.message_format or 0)
             self._on_more(partial, transfer, number, payload, events)
             return
-        if self._size_max and len(payload) > self._size_max:
+        if self.size_max and len(payload) > self.size_max:
             self._fail_size(events)
             return
         self.delivery_count += 1
@@ -187,13 +202,13 @@ class Receiver(Link):
             text = f"link {self.name!r}: another delivery begins before {partial.id} has ended"
             self.session.fail(INVALID_FIELD, text, events)
             return
-        self._partial = partial
+        self.partial = partial
         if transfer.settled:
             partial.settled = True
         if transfer.state is not None:
             partial.state = transfer.state
         if not transfer.aborted:
-            if self._size_max and len(partial.payload) + len(payload) > self._size_max:
+            if self.size_max and len(partial.payload) + len(payload) > self.size_max:
                 self._fail_size(events)
                 return
             if not self.session.hold(len(payload)):
@@ -223,11 +238,11 @@ class Receiver(Link):
         )
 
     def _fail_size(self, events: list[Event]) -> None:
-        text = f"a message larger than the {self._size_max} octets of link {self.name!r}"
+        text = f"a message larger than the {self.size_max} octets of link {self.name!r}"
         self.fail(MESSAGE_SIZE_EXCEEDED, text, events)
 
     def _drop_partial(self) -> None:
-        partial, self._partial = self._partial, None
+        partial, self.partial = self.partial, None
         if partial is not None:
             self.session.hold(-len(partial.payload))
 

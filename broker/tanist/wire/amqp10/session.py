@@ -87,24 +87,24 @@ class Session:
     __slots__ = (
         "_attaching",
         "_blocked",
-        "_by_handle",
         "_errant",
         "_flow_due",
         "_flows",
         "_handles",
-        "_in_low",
-        "_in_next",
-        "_in_stop",
         "_in_window",
-        "_next_delivery",
         "_outgoing",
         "_settlement",
         "_shared",
         "_touched",
         "alive",
+        "by_handle",
         "channel",
         "context",
+        "in_low",
+        "in_next",
+        "in_stop",
         "links",
+        "next_delivery",
         "remote",
         "remote_channel",
         "state",
@@ -124,7 +124,7 @@ class Session:
         self._shared = shared
         self._touched = False
         self._blocked = False  # the owner is to be told when nothing waits any more
-        self._by_handle: dict[int, Link] = {}
+        self.by_handle: dict[int, Link] = {}
         self._attaching: dict[tuple[str, bool], Link] = {}
         self._errant: set[int] = set()
         self._handles = Handles(settings.handle_max)
@@ -134,10 +134,10 @@ class Session:
         self._outgoing = Outgoing(channel, shared.output)
         # Incoming transfers, unwrapped: the next one, where to open the window again, its end.
         self._in_window = settings.incoming_window
-        self._in_next = 0
-        self._in_low = 0
-        self._in_stop = 0
-        self._next_delivery = -1
+        self.in_next = 0
+        self.in_low = 0
+        self.in_stop = 0
+        self.next_delivery = -1
 
     # -- the owner's wishes -------------------------------------------------------------------
 
@@ -332,7 +332,7 @@ class Session:
         self.remote_channel = channel
         self._outgoing.window = begin.incoming_window
         self._handles.limit = min(self._handles.limit, begin.handle_max)
-        self._in_next = begin.next_outgoing_id
+        self.in_next = begin.next_outgoing_id
         self._open_window()
 
     def touch(self) -> None:
@@ -359,7 +359,7 @@ class Session:
                 link.flow_due = False
                 if link.alive and link.state != link_state.DETACH_RCVD:
                     self._write_flow(link)
-        if self._flow_due or (self._in_next >= self._in_low and self.remote is not None):
+        if self._flow_due or (self.in_next >= self.in_low and self.remote is not None):
             self._send_flow(Flow(None, 0, 0, 0))
 
     def _write_flow(self, link: Link) -> None:
@@ -371,15 +371,15 @@ class Session:
         self._flow_due = False
         if self.remote is not None:
             self._open_window()
-            flow.next_incoming_id = self._in_next & WIRE_MASK
+            flow.next_incoming_id = self.in_next & WIRE_MASK
         flow.incoming_window = self._in_window
         flow.next_outgoing_id = self._outgoing.next_transfer & WIRE_MASK
         flow.outgoing_window = OUTGOING_WINDOW
         self.send(flow)
 
     def _open_window(self) -> None:
-        self._in_stop = self._in_next + self._in_window
-        self._in_low = self._in_next + (self._in_window + 1) // 2
+        self.in_stop = self.in_next + self._in_window
+        self.in_low = self.in_next + (self._in_window + 1) // 2
 
     def die(self) -> None:
         """Nothing is sent any more, and what arrives is ignored."""
@@ -390,7 +390,7 @@ class Session:
         self._flows.clear()
         self._settlement.clear()
         self._outgoing.clear()
-        self._by_handle.clear()
+        self.by_handle.clear()
         self._attaching.clear()
         self._errant.clear()
 
@@ -426,24 +426,24 @@ class Session:
         """A transfer."""
         if not self.alive:
             return
-        number = self._in_next
-        self._in_next = number + 1
-        if number + 1 >= self._in_low:
-            if number >= self._in_stop:
+        number = self.in_next
+        self.in_next = number + 1
+        if number + 1 >= self.in_low:
+            if number >= self.in_stop:
                 text = f"a transfer beyond the window of {self._in_window}"
                 self.fail(WINDOW_VIOLATION, text, events)
                 return
             self.touch()
         delivery = -1
         wire = transfer.delivery_id
-        following = self._next_delivery
+        following = self.next_delivery
         if wire is not None:
             if wire == following & WIRE_MASK or following < 0:
                 delivery = wire if following < 0 else following
-                self._next_delivery = delivery + 1
+                self.next_delivery = delivery + 1
             else:
                 delivery = unwrap(wire, following)
-        link = self._by_handle.get(transfer.handle)
+        link = self.by_handle.get(transfer.handle)
         if link is None:
             self._fail_handle(link_state.GOT_TRANSFER, transfer.handle, events)
         elif not isinstance(link, Receiver):
@@ -454,6 +454,13 @@ class Session:
                 self.fail(INVALID_FIELD, text, events)
                 return
             link.on_transfer(transfer, delivery, payload, events)
+
+    def count_in(self, count: int) -> None:
+        """``count`` deliveries of one transfer each have come, with the ids that were due."""
+        self.next_delivery += count
+        self.in_next += count
+        if self.in_next >= self.in_low:
+            self.touch()
 
     def _on_disposition(self, disposition: Disposition, events: list[Event]) -> None:
         role, first = disposition.role, disposition.first
@@ -470,8 +477,8 @@ class Session:
                 return
             low, high = found
         else:
-            start = unwrap(first, max(self._next_delivery, 0))
-            low, high = max(start, 0), min(start + span, self._next_delivery - 1)
+            start = unwrap(first, max(self.next_delivery, 0))
+            low, high = max(start, 0), min(start + span, self.next_delivery - 1)
             if low > high:
                 return
         events.append(Disposed(self, role, low, high, disposition.settled, disposition.state))
@@ -484,11 +491,11 @@ class Session:
             text = f"next-incoming-id {flow.next_incoming_id} has not been sent"
             self.fail(INVALID_FIELD, text, events)
             return
-        shift = unwrap(flow.next_outgoing_id, self._in_next) - self._in_next
+        shift = unwrap(flow.next_outgoing_id, self.in_next) - self.in_next
         if shift:
-            self._in_next += shift
-            self._in_stop += shift
-            self._in_low += shift
+            self.in_next += shift
+            self.in_stop += shift
+            self.in_low += shift
         outgoing.window = max(0, flow.incoming_window - under_way)
         if outgoing.waiting:
             self._pump()
@@ -501,7 +508,7 @@ class Session:
                 self._flow_due = True
                 self.touch()
             return
-        link = self._by_handle.get(handle)
+        link = self.by_handle.get(handle)
         if link is None:
             self._fail_handle(link_state.GOT_FLOW, handle, events)
         elif link.alive:
@@ -511,7 +518,7 @@ class Session:
         handle = attach.handle
         if handle > self._shared.settings.handle_max:
             raise Violation(FRAMING_ERROR, f"attach with handle {handle} above the agreed")
-        if handle in self._by_handle:
+        if handle in self.by_handle:
             self._fail_handle(link_state.GOT_ATTACH, handle, events)
             return
         self._errant.discard(handle)
@@ -519,7 +526,7 @@ class Session:
         if link is not None:
             link.state = link_state.LEGAL[link.state, link_state.GOT_ATTACH]
             link.on_attach(attach)
-            self._by_handle[handle] = link
+            self.by_handle[handle] = link
             if link.alive:
                 events.append(Attached(link, attach))
             return
@@ -534,11 +541,11 @@ class Session:
         else:
             link = Receiver(self, attach.name, ours, link_state.ATTACH_RCVD)
         link.on_attach(attach)
-        self.links[ours] = self._by_handle[handle] = link
+        self.links[ours] = self.by_handle[handle] = link
         events.append(Attaching(link, attach))
 
     def _on_detach(self, detach: Detach, events: list[Event]) -> None:
-        link = self._by_handle.pop(detach.handle, None)
+        link = self.by_handle.pop(detach.handle, None)
         if link is None:
             self._fail_handle(link_state.GOT_DETACH, detach.handle, events)
             return

@@ -138,7 +138,7 @@ def test_an_incomplete_frame_is_not_copied_for_each_octet() -> None:
     for at in range(size, len(stream), 64):
         parser.push(stream[at : at + 64])
         if at + 64 < len(stream):
-            assert parser._data == b""  # what is there has not been joined yet
+            assert parser.data == b""  # what is there has not been joined yet
             assert parser.next_frame() is None
     assert drained(parser) == [(TYPE_AMQP, 0, body)]
 
