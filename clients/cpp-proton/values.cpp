@@ -1,5 +1,6 @@
 #include "values.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -87,6 +88,15 @@ template <class Number, class Bits> std::string bits_of(Number number) {
     return to_hex(octets);
 }
 
+// The library's small decimals are arrays of octets, in the order of this machine's integers.
+template <class Decimal> Decimal native(Decimal decimal) {
+    const std::uint16_t one = 1;
+    if (*reinterpret_cast<const std::uint8_t*>(&one) == 1) {
+        std::reverse(decimal.begin(), decimal.end());
+    }
+    return decimal;
+}
+
 template <class Octets> Octets octets_of(const std::string& text) {
     const auto octets = from_hex(text);
     Octets out{};
@@ -111,8 +121,8 @@ proton::scalar read_scalar(proton::type_id type, const std::string& text) {
     case proton::LONG: return static_cast<std::int64_t>(std::stoll(text));
     case proton::FLOAT: return number_of<float, std::uint32_t>(text);
     case proton::DOUBLE: return number_of<double, std::uint64_t>(text);
-    case proton::DECIMAL32: return octets_of<proton::decimal32>(text);
-    case proton::DECIMAL64: return octets_of<proton::decimal64>(text);
+    case proton::DECIMAL32: return native(octets_of<proton::decimal32>(text));
+    case proton::DECIMAL64: return native(octets_of<proton::decimal64>(text));
     case proton::DECIMAL128: return octets_of<proton::decimal128>(text);
     case proton::CHAR: return static_cast<wchar_t>(std::stoul(text));
     case proton::TIMESTAMP: return proton::timestamp(std::stoll(text));
@@ -164,8 +174,8 @@ std::string write_scalar(const proton::scalar& given) {
     case proton::ULONG: return std::to_string(proton::coerce<std::uint64_t>(given));
     case proton::FLOAT: return bits_of<float, std::uint32_t>(proton::get<float>(given));
     case proton::DOUBLE: return bits_of<double, std::uint64_t>(proton::get<double>(given));
-    case proton::DECIMAL32: return to_hex(proton::get<proton::decimal32>(given));
-    case proton::DECIMAL64: return to_hex(proton::get<proton::decimal64>(given));
+    case proton::DECIMAL32: return to_hex(native(proton::get<proton::decimal32>(given)));
+    case proton::DECIMAL64: return to_hex(native(proton::get<proton::decimal64>(given)));
     case proton::DECIMAL128: return to_hex(proton::get<proton::decimal128>(given));
     case proton::CHAR: return std::to_string(static_cast<std::uint32_t>(proton::get<wchar_t>(given)));
     case proton::TIMESTAMP: return std::to_string(proton::get<proton::timestamp>(given).milliseconds());

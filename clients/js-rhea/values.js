@@ -11,6 +11,9 @@ const { types } = require('rhea');
 /** Of the property, or of the entry of a map, that has the value. */
 const KEY = 'value';
 
+/** The type of a section of octets. */
+const DATA = 0x75;
+
 const CODES = {
   boolean: 0x56, ubyte: 0x50, ushort: 0x60, uint: 0x70, ulong: 0x80, byte: 0x51, short: 0x61, int: 0x71, long: 0x81,
   float: 0x72, double: 0x82, char: 0x73, timestamp: 0x83, uuid: 0x98, binary: 0xb0, string: 0xb1, symbol: 0xb3,
@@ -106,7 +109,9 @@ function found(place, received) {
   if (place === 'property') {
     return write(received.application_properties[KEY]);
   }
-  return write(place === 'map' ? received.body[KEY] : received.body);
+  const body = received.body;
+  const inner = body?.typecode === DATA ? body.content : body; // octets come as a section
+  return write(place === 'map' ? inner[KEY] : inner);
 }
 
 module.exports = { message, found };

@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     python = shlex.quote(sys.executable)
     add("--qpidd", default=f"{python} -m tanist.cli.qpidd", help="the broker's command")
     add("--qpid-ha", default=f"{python} -m tanist.cli.qpid_ha", help="the operator's command")
+    add("--qpid-config", default=f"{python} -m tanist.cli.qpid_config", help="the same for queues")
     return out
 
 
@@ -146,6 +147,7 @@ def _campaign(
         out=options.out,
         qpidd=tuple(shlex.split(options.qpidd)),
         qpid_ha=tuple(shlex.split(options.qpid_ha)),
+        qpid_config=tuple(shlex.split(options.qpid_config)),
         broker_options=tuple(options.broker_option),
         arguments=extra,
         not_run_fails=os.environ.get("CI", "").lower() in ("true", "1"),

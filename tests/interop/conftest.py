@@ -156,3 +156,8 @@ def fake_qpidd():
 @pytest.fixture
 def fake_qpid_ha():
     return (sys.executable, str(HERE / "fake_qpid_ha.py"))
+
+
+@pytest.fixture
+def fake_qpid_config():
+    return (sys.executable, str(HERE / "fake_qpid_config.py"))

@@ -5,7 +5,8 @@ a run share (the parent of --data-dir): each operation is written to it before i
 a promoted node reads it. Speaks JSON lines, not AMQP. FAKE_FAULT in the environment breaks a
 promise: ``lose`` confirms every 20th message without taking it, ``invent`` adds one,
 ``again`` gives messages out again without a mark, ``traceback`` logs one, ``crash`` ends the
-promoted broker soon, ``keep`` says that it changed its public URL, and does not.
+promoted broker soon, ``keep`` says that it changed its public URL, and does not, ``forget`` marks
+nothing that comes again, ``hoard`` never gives anything back.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ import threading
 import time
 from pathlib import Path
 
-ADMIN = ("status", "query", "promote", "others", "set")
+ADMIN = ("status", "query", "promote", "others", "set", "configure")
+
+
+FAULT = os.environ.get("FAKE_FAULT", "")
 
 
 class State:
@@ -30,6 +34,7 @@ class State:
         self.others = others
         self.public_url = public_url
         self.queues: dict[str, list[list]] = {}  # [producer, sn, redelivered]
+        self.routes: dict[str, str] = {}  # from a queue to the one behind its alternate exchange
         self.log_path = folder / "replicated.log"
         self.log = None
 
@@ -44,7 +49,8 @@ class State:
                 elif fault != "again":
                     left.pop(tuple(key), None)
             for queue, producer, sn in left:
-                self.queues.setdefault(queue, []).append([producer, sn, fault != "again"])
+                marked = fault not in ("again", "forget")
+                self.queues.setdefault(queue, []).append([producer, sn, marked])
             if fault == "crash":
                 threading.Timer(0.3, lambda: os._exit(9)).start()
         self.log = self.log_path.open("a")
@@ -81,8 +87,10 @@ class Connection:
             return False
 
     def give_back(self) -> None:
+        if FAULT == "hoard":
+            return
         for (queue, _, _), entry in reversed(self.held.items()):
-            entry[2] = True
+            entry[2] = FAULT != "forget"
             self.state.queues[queue].insert(0, entry)
 
     def status(self, **_):
@@ -134,6 +142,24 @@ class Connection:
         entry = entries.pop(0)
         self.held[queue, entry[0], entry[1]] = entry
         return entry
+
+    def configure(self, words, **_):
+        if words[0] == "bind":
+            self.state.routes[words[3]] = words[2]
+        return "done" if words[0] in ("add", "bind") else f"no such command: {words}"
+
+    def settle(self, queue, producer, sn, outcome, **_):
+        entry = self.held.pop((queue, producer, sn))
+        if outcome == "accept":
+            return self.ack(queue, producer, sn)
+        if outcome == "reject":
+            self.state.write("ack", queue, producer, sn)
+            if queue in self.state.routes:
+                self.state.queues.setdefault(self.state.routes[queue], []).append(entry)
+        else:
+            entry[2] = outcome != "release" and FAULT != "forget"
+            self.state.queues[queue].append(entry)
+        return "ok"
 
     def ack(self, queue, producer, sn, **_):
         if self.held.pop((queue, producer, sn), None):

@@ -4,7 +4,9 @@ One connection per task, one request at a time; sends again by itself after a re
 in the environment makes it bad: ``missing`` (cannot run), ``liar`` (says done to what it does not
 know), ``mute`` (says nothing), ``babble`` (writes no JSON), ``crash`` (dies in mid-stream),
 ``give-up`` (its library gives the connection of a sender up in mid-stream), ``simple`` (knows
-no failover but from the addresses that it is given).
+no failover but from the addresses that it is given, and neither holding nor values), ``garbler``
+(hands out other values than it got), ``clumsy`` (its library has no transactions, and rejects
+nothing).
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Link:
 
     def __init__(self, addresses: list[str]) -> None:
         self.addresses = addresses
-        self.file = None
+        self.file = self.sock = None
 
     def open(self) -> None:
         while True:
@@ -44,6 +46,7 @@ class Link:
                 try:
                     sock = socket.create_connection((host, int(port)), timeout=5)
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self.sock = sock
                     self.file = sock.makefile("rw")
                     if self.once({"op": "hello"}) == "hello":
                         return
@@ -74,6 +77,7 @@ class Tasks:
         self.addresses: list[str] = []
         self.reopen = False
         self.stopped: set[int] = set()
+        self.held: dict[int, list] = {}
 
     def follow(self, link: Link, given: list[str]) -> None:
         """Ask again and again which addresses there are."""
@@ -116,6 +120,61 @@ class Tasks:
         reason = "stopped" if self.over(id) else "count"
         event("ended", task=id, reason=reason, count=sn - first_sn)
 
+    def hold(self, id, queue, count, **_):
+        link = Link(self.addresses)
+        link.open()
+        held = []
+        while len(held) < count and not self.over(id):
+            entry, _ = link.ask(op="get", queue=queue)
+            if entry is None:
+                time.sleep(0.005)
+                continue
+            held.append(entry)
+            batch = {"task": id, "producer": entry[0], "sns": [[entry[1], entry[1]]]}
+            event("received", **batch, redelivered=entry[2], count=int(entry[2]))
+        self.held[id] = [link, queue, held]
+        while not self.over(id):
+            time.sleep(0.005)
+        link.file.close()
+        link.sock.close()
+        event("ended", task=id, reason="stopped", count=len(held))
+
+    def settle(self, id, task, outcome):
+        while task not in self.held:
+            time.sleep(0.005)
+        if FAULT == "clumsy" and outcome == "reject":
+            write("unsupported", in_reply_to=id, request="settle", reason="never rejects")
+            return
+        link, queue, held = self.held[task]
+        for producer, sn, _ in held:
+            link.once({"op": "settle", "queue": queue, "producer": producer, "sn": sn,
+                       "outcome": outcome})  # fmt: skip
+            event("settled", task=task, producer=producer, sns=[[sn, sn]], outcome=outcome)
+        write("done", in_reply_to=id)
+
+    def put(self, id, queue, place, value):
+        if value["type"] == "char":
+            write("unsupported", in_reply_to=id, request="put", reason="no chars here")
+            return
+        link = Link(self.addresses)
+        link.open()
+        link.once({"op": "put", "queue": queue, "producer": place, "sn": json.dumps(value)})
+        write("done", in_reply_to=id)
+
+    def take(self, id, queue, place, timeout_s):
+        link = Link(self.addresses)
+        link.open()
+        until = time.monotonic() + timeout_s
+        while (entry := link.once({"op": "get", "queue": queue})) is None:
+            if time.monotonic() > until:
+                write("failed", in_reply_to=id, reason="no message came")
+                return
+        link.once({"op": "ack", "queue": queue, "producer": entry[0], "sn": entry[1]})
+        value = json.loads(entry[1])
+        if FAULT == "garbler" and value["type"] == "int":
+            value["value"] = "7"
+        write("taken", in_reply_to=id, value=value)
+
     def receive(self, id, queue, empty_s=0.0, count=0, idle_s=0.0, **_):
         link = Link(self.addresses)
         link.open()
@@ -139,10 +198,16 @@ class Tasks:
     drain = receive
 
 
+def begin(task, request: dict) -> None:
+    arguments = {key: value for key, value in request.items() if key != "type"}
+    threading.Thread(target=task, kwargs=arguments, daemon=True).start()
+
+
 def answer(tasks: Tasks, request: dict) -> None:
     kind, number = request["type"], request["id"]
     if kind == "init":
-        can = ["send", "receive", "resend", "failover_exchange"]
+        can = ["send", "receive", "resend", "failover_exchange", "hold", "values"]
+        can += [] if FAULT == "clumsy" else ["transaction"]
         write(
             "init_ok", in_reply_to=number, client="fake", protocol=2, versions={"fake": "1"},
             capabilities=can[:3] if FAULT == "simple" else can, now_ns=time.monotonic_ns(),
@@ -159,8 +224,9 @@ def answer(tasks: Tasks, request: dict) -> None:
         write("done", in_reply_to=number)
     elif kind in ("send", "receive", "drain"):
         write("done", in_reply_to=number)
-        arguments = {key: value for key, value in request.items() if key != "type"}
-        threading.Thread(target=getattr(tasks, kind), kwargs=arguments, daemon=True).start()
+        begin(tasks.hold if request.get("hold") else getattr(tasks, kind), request)
+    elif kind in ("settle", "put", "take"):
+        begin(getattr(tasks, kind), request)
     elif kind == "stop":
         tasks.stopped.add(request["task"])
         write("done", in_reply_to=number)

@@ -52,7 +52,7 @@ def check(ops: Operations, acknowledged_min: int) -> Finding:
         for note in history.notes(records, "aborted")
     ]
     for note in history.notes(records, "client_exit"):
-        if note.event["code"] != 0:
+        if note.event["code"] != 0 and not note.event.get("expected"):
             problems.append(f"{note.source} ended with code {note.event['code']}")
     for record, error in history.messages(records, protocol.Error):
         if error.fatal:

@@ -31,6 +31,8 @@ class Delivery:
     receiver: Task
     redelivered: bool
     t: int
+    count: int | None = None
+    first_acquirer: bool | None = None
 
     def __len__(self) -> int:
         return self.last - self.first + 1
@@ -118,7 +120,10 @@ def _read_batch(ops: Operations, batch: protocol.Batch, record: history.Record) 
     task = (record.source, batch.task)
     if isinstance(batch, protocol.Received):
         for first, last in batch.sns:
-            given = Delivery(batch.producer, first, last, task, batch.redelivered, record.t)
+            given = Delivery(
+                batch.producer, first, last, task, batch.redelivered, record.t,
+                batch.count, batch.first_acquirer,
+            )  # fmt: skip
             ops.deliveries.append(given)
             ops.copies[batch.producer] += len(given)
             ops.taken[task] += len(given)

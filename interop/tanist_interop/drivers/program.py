@@ -97,6 +97,11 @@ class Program:
         except (BrokenPipeError, ValueError):
             pass
 
+    def kill(self) -> None:
+        """SIGKILL, with its children: it may be a script."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def end(self) -> None:
         """Close its stdin, wait a little, kill it if need be; all its items are in the inbox."""
         process = self._process

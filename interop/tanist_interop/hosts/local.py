@@ -47,6 +47,7 @@ class Settings:
     options: tuple[str, ...] = ()
     tell_first: bool = False
     """Clients are told the first broker's address only, until ``tell_all``."""
+    qpid_config: tuple[str, ...] = ("qpid-config",)
 
 
 @dataclass
@@ -76,6 +77,7 @@ class LocalCluster:
         self.told: list[str] = []
         """Addresses that the brokers tell clients."""
         self.operator = Operator(settings.qpid_ha, folder / "qpid-ha.log")
+        self.configurator = Operator(settings.qpid_config, folder / "qpid-config.log")
 
     def start(self) -> None:
         """Start every broker; they are joining until one is promoted. Raises: OSError."""
@@ -192,6 +194,10 @@ class LocalCluster:
         ``qpid-ha set`` on this one, those that start later by their options. Raises: HostError."""
         self.told = self.addresses()
         self.operator.set_public_url(self.nodes[node].address, ",".join(self.told))
+
+    def configure(self, node: int, commands: list[list[str]]) -> None:
+        """Let ``qpid-config`` do these, as an operator does, in any order. Raises: HostError."""
+        self.configurator.run(self.nodes[node].address, commands)
 
     def form(self, deadline_s: float, pause: Callable[[float], None] = time.sleep) -> None:
         """Make node 0 the primary and wait until the others are ready. Raises: HostError."""

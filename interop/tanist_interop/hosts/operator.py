@@ -21,7 +21,7 @@ class HostError(Exception):
 
 
 class Operator:
-    """Runs ``qpid-ha``; every call and its output goes to a log file."""
+    """Runs ``qpid-ha``, or ``qpid-config`` (``run``); every call and its output goes to a log."""
 
     def __init__(self, command: tuple[str, ...], log: Path) -> None:
         self.command = command
@@ -50,6 +50,18 @@ class Operator:
         code, text = self._finish(address, "set", process, timeout_s)
         if code != 0:
             raise HostError(f"qpid-ha set at {address} failed ({code}): {text.strip()}")
+
+    def run(self, address: str, commands: list[list[str]], timeout_s: float = TIMEOUT_S) -> None:
+        """Run these commands at a broker, all at the same time. Raises: HostError for the first
+        that failed."""
+        running = [self._start(address, words, timeout_s) for words in commands]
+        problems = []
+        for words, process in zip(commands, running, strict=True):
+            code, text = self._finish(address, " ".join(words), process, timeout_s)
+            if code != 0:
+                problems.append(f"{' '.join(words)} at {address} failed ({code}): {text.strip()}")
+        if problems:
+            raise HostError(problems[0])
 
     def ready_members(self, address: str, timeout_s: float = TIMEOUT_S) -> list[str] | None:
         """``host:port`` of each backup that this primary lists as ready; None if it is no primary,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from tanist_interop.report.table import Results, render
+from tanist_interop.report.columns import Results
+from tanist_interop.report.table import render
 
 
 def document(runs: list[tuple[Results, float]], not_run_fails: bool) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-Results = dict[str, Any]
-"""What ``Verdict.as_json`` gives."""
+from tanist_interop.report import fidelity
+from tanist_interop.report.columns import Results, align
 
 WORDS: Final = {"true": "VALID", "false": "INVALID", "unknown": "UNKNOWN"}
 
@@ -60,16 +60,30 @@ def matrix_lines(results: Results) -> list[str]:
     return ["", *align(out)]
 
 
-def align(table: list[list[str]]) -> list[str]:
-    """First column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
+def trial_lines(results: Results) -> list[str]:
+    """A row per client, a column per case of what became of held messages; empty without any."""
+    found = results["figures"].get("outcomes", {}).get("trials", [])
+    if not found:
+        return []
+    cases = list(dict.fromkeys(trial["case"] for trial in found))
+    there = {(trial["client"], trial["case"]): trial for trial in found}
+    out = [["what was held came again", *cases]]
+    for client in dict.fromkeys(trial["client"] for trial in found):
+        out.append([client, *(_trial(there.get((client, case))) for case in cases)])
+    return [*align(out), ""] + [
+        f"unsupported: {trial['client']}, {trial['case']}: {trial['unsupported']}"
+        for trial in found
+        if trial["unsupported"]
     ]
+
+
+def _trial(trial: Results | None) -> str:
+    if trial is None or trial["unsupported"]:
+        return "-" if trial is None else "unsupported"
+    wrong = "WRONG " if trial["problems"] else ""
+    if trial["case"] in ("rejected", "dropped"):
+        return f"{wrong}{trial['again']}/{trial['held']}, dead {trial['dead']}"
+    return f"{wrong}{trial['again']}/{trial['held']}, marked {trial['marked']}"
 
 
 def _seconds(ms: float) -> str:
@@ -132,14 +146,17 @@ def duplicates_line(figures: Results) -> str:
 def fact_lines(results: Results) -> list[str]:
     """One line per further checker that ran."""
     figures, out = results["figures"], [""]
-    jumps = figures.get("order", {}).get("jumps_back", 0)
-    out.append("order: " + ("kept" if not jumps else f"{jumps} out of order"))
-    out.append(duplicates_line(figures.get("duplicates", {})))
-    marks = figures.get("redelivery", {})
-    out.append(
-        f"redelivered: {marks.get('marked', 0)} marked, {marks.get('unmarked', 0)} marks missing, "
-        f"{marks.get('unmarked_resent', 0)} sent again unmarked by a library"
-    )
+    if "order" in figures:
+        jumps = figures["order"]["jumps_back"]
+        out.append("order: " + ("kept" if not jumps else f"{jumps} out of order"))
+    if "duplicates" in figures:
+        out.append(duplicates_line(figures["duplicates"]))
+    if "redelivery" in figures:
+        marks = figures["redelivery"]
+        out.append(
+            f"redelivered: {marks['marked']} marked, {marks['unmarked']} marks missing, "
+            f"{marks['unmarked_resent']} sent again unmarked by a library"
+        )
     for name, gap in figures.get("stall", {}).get("gap_s", {}).items():
         least, most = figures["stall"]["least_s"], figures["stall"]["most_s"]
         out.append(f"no confirmation to {name} for {gap} s (wanted {least} to {most} s)")
@@ -171,7 +188,10 @@ def render(results: Results, seconds: float) -> str:
     name = results["scenario"].get("name", "?")
     word = WORDS[results["valid"]]
     out = [f"{name}, seed {results['seed']}: {word} ({seconds:.1f} s)", ""]
-    out += align(rows(results))
+    out += trial_lines(results)
+    out += fidelity.lines(results)
+    if "total-queue" in results["figures"]:
+        out += align(rows(results))
     out += matrix_lines(results)
     out += failover_lines(results)
     out += fact_lines(results)

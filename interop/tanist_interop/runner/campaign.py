@@ -23,9 +23,18 @@ from tanist_interop.checkers.judge import Verdict, judge
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts.local import LocalCluster, Settings
-from tanist_interop.report import junit, table, timeline
+from tanist_interop.report import fidelity, junit, table, timeline
+from tanist_interop.report.columns import Results
+from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.play import Plan, Play
+from tanist_interop.runner.trials import Trials
 from tanist_interop.scenarios.scenario import Scenario
+
+COURSES: Final[dict[str, type[Play]]] = {
+    "stream": Play,
+    "trials": Trials,
+    "exchange": Exchange,
+}
 
 EXIT_CODES: Final = {Valid.TRUE: 0, Valid.FALSE: 1, Valid.UNKNOWN: 2}
 
@@ -41,6 +50,7 @@ class Options:
     out: Path
     qpidd: tuple[str, ...]
     qpid_ha: tuple[str, ...]
+    qpid_config: tuple[str, ...] = ("qpid-config",)
     broker_options: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     not_run_fails: bool = False
@@ -52,7 +62,7 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     """All runs; returns the exit code: 0 valid, 1 invalid, 2 unknown."""
     options.out.mkdir(parents=True, exist_ok=True)
     clients = options.clients
-    runs: list[tuple[table.Results, float]] = []
+    runs: list[tuple[Results, float]] = []
     missing: dict[str, dict[str, object]] = {}
     values: list[Valid] = []
     for seed in range(options.seed, options.seed + options.repeat):
@@ -106,7 +116,7 @@ def run_once(
     say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")
     began = time.monotonic()
     cluster = LocalCluster(folder, settings(options, scenario))
-    play = Play(plan, cluster, Program, say)
+    play = COURSES[scenario.course](plan, cluster, Program, say)
     verdict = play.run()
     seconds = time.monotonic() - began
     write_reports(folder, verdict, seconds)
@@ -120,6 +130,7 @@ def settings(options: Options, scenario: Scenario) -> Settings:
     return Settings(
         options.qpidd, options.qpid_ha, scenario.nodes, scenario.link_heartbeat_s,
         options.broker_options, scenario.change_urls,
+        options.qpid_config,
     )  # fmt: skip
 
 
@@ -144,7 +155,8 @@ def make_folder(out: Path, name: str) -> Path:
 
 
 def write_reports(folder: Path, verdict: Verdict, seconds: float) -> None:
-    """report.txt, results.json, junit.xml and timeline.svg of one run."""
+    """report.txt, results.json, junit.xml and timeline.svg of one run, and the page about values of
+    one that exchanged them."""
     results = verdict.as_json()
     text = json.dumps({**results, "seconds": round(seconds, 1)}, indent=1)
     (folder / "results.json").write_text(text + "\n", "utf-8")
@@ -152,9 +164,12 @@ def write_reports(folder: Path, verdict: Verdict, seconds: float) -> None:
     picture = timeline.draw(history.stream(folder / "history.jsonl"))
     (folder / "timeline.svg").write_text(picture, "utf-8")
     (folder / "junit.xml").write_bytes(junit.document([(results, seconds)], False))
+    page = fidelity.document(results)
+    if page:
+        (folder / "type-fidelity.md").write_text(page, "utf-8")
 
 
-def _not_run(results: table.Results) -> list[dict[str, object]]:
+def _not_run(results: Results) -> list[dict[str, object]]:
     notes = results["context"].get("not_run", [])
     assert isinstance(notes, list)
     return notes

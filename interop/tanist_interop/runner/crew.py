@@ -41,6 +41,7 @@ class ProgramLike(Protocol):
 
     def start(self) -> None: ...
     def write(self, line: str) -> None: ...
+    def kill(self) -> None: ...
     def end(self) -> None: ...
 
 
@@ -60,6 +61,8 @@ class Member:
     capabilities: list[str] = field(default_factory=list)
     last_id: int = 0
     honesty_id: int = 0
+    doomed: bool = False
+    """Killed by the drill."""
     replies: dict[int, protocol.Reply] = field(default_factory=dict)
     ended: dict[int, protocol.Ended] = field(default_factory=dict)
 
@@ -122,6 +125,12 @@ class Crew:
             reply = member.replies[i]
             if isinstance(reply, (protocol.Failed, protocol.Unsupported)):
                 raise DrillError(f"{member.name} answered {reply.TYPE}: {reply.reason}")
+
+    def kill(self, member: Member) -> None:
+        """SIGKILL a program, and wait until it is gone."""
+        member.doomed = True
+        member.program.kill()
+        self.wait(lambda: member.state == "gone", f"killing {member.name}")
 
     def mark(self, name: str, **more: object) -> int:
         """Note a moment; returns its time."""
@@ -225,7 +234,10 @@ class Crew:
         if item.code == CANNOT_RUN and before == "starting":
             member.state = "cannot run"
             return
-        self.journal.add(item.at, member.name, {"type": "client_exit", "code": item.code})
+        exit_note = {"type": "client_exit", "code": item.code, "expected": member.doomed}
+        self.journal.add(item.at, member.name, exit_note)
+        if member.doomed:
+            return
         self._give_up(f"{member.name} ended with code {item.code}: {item.last_words}")
 
     def _give_up(self, reason: str) -> None:

@@ -45,6 +45,9 @@ SOAK_PROGRESS_S: Final = 5.0
 """Between two lines about a soak."""
 
 
+Stage = Callable[[], None]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to run. ``context`` goes to the history as it is (version, command to run again)."""
@@ -85,12 +88,8 @@ class Play:
         """From the first process to the verdict. Never raises for what a run can meet."""
         first = {"type": "run", "scenario": as_json(self.scenario), "seed": self.plan.seed}
         self.journal.add(time.monotonic_ns(), DRILL, first | self.plan.context)
-        stages = (
-            self.launch, self.muster, self.connect, self.stream,
-            self.strike, self.finish, self.drain,
-        )  # fmt: skip
         try:
-            for stage in stages:
+            for stage in self.stages():
                 self.stage = stage.__name__
                 stage()
             self.crew.mark("finished")
@@ -101,6 +100,13 @@ class Play:
         finally:
             self.take_down()
         return judge(stream(self.journal.path))
+
+    def stages(self) -> tuple[Stage, ...]:
+        """What is done, in order."""
+        return (
+            self.launch, self.muster, self.connect, self.stream,
+            self.strike, self.finish, self.drain,
+        )  # fmt: skip
 
     def launch(self) -> None:
         """Brokers first, then the clients, which start while the brokers form a cluster."""
@@ -115,7 +121,16 @@ class Play:
         self._progress("three brokers, n1 is primary, the others are ready")
 
     def muster(self) -> None:
-        """Who is here? A client that cannot run here is noted and left out."""
+        """Who is here, and who sends to whom?"""
+        able = self._able()
+        members = self.crew.members.values()
+        self.flows = planned(self.scenario, [spec.name for spec in able])
+        if not any(map(drains, self._up())):
+            self._add_drainer(able)
+            self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
+
+    def _able(self) -> list[ClientSpec]:
+        """The clients that greeted. One that cannot run here is noted and left out."""
         members = self.crew.members.values()
         self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
         able = []
@@ -131,10 +146,7 @@ class Play:
                 able.append(spec)
         if not able:
             raise DrillError("no client can run here")
-        self.flows = planned(self.scenario, [spec.name for spec in able])
-        if not any(map(drains, self._up())):
-            self._add_drainer(able)
-            self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
+        return able
 
     def connect(self) -> None:
         """Open all connections and create the queues."""

@@ -86,6 +86,26 @@ SOAK: Final = Scenario(
     checks=(*BASE_CHECKS, "failover", "rejoin"),
 )
 
+REDELIVERED: Final = Scenario(
+    name="redelivered",
+    summary="hold messages; kill, release, modify, reject, roll back, fail over: who marks them?",
+    course="trials",
+    fault="kill",
+    promote=True,
+    acknowledged_min=100,
+    each_min=1,
+    fault_after=(1, 2),
+    checks=("course", "outcomes", "brokers"),
+)
+
+TYPES: Final = Scenario(
+    name="types",
+    summary="every AMQP type from every client to every client, as body, property, map entry",
+    course="exchange",
+    acknowledged_min=0,
+    checks=("course", "fidelity", "brokers"),
+)
+
 CATALOGUE: Final[dict[str, Scenario]] = {
     scenario.name: scenario
     for scenario in (
@@ -95,6 +115,8 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         BACKUP_ADDRESS_FIRST,
         FAILOVER_EXCHANGE,
         CHANGED_URLS,
+        REDELIVERED,
+        TYPES,
         SOAK,
     )
 }

@@ -30,6 +30,9 @@ class Scenario:
 
     name: str
     summary: str
+    course: str = "stream"
+    """What is done: ``stream`` messages under a fault, ``trials`` of what is held, or an
+    ``exchange`` of values."""
     fault: str = ""
     """``kill``, ``suspend`` or ``restart``, empty for none."""
     target: str = "primary"

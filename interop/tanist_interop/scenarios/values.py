@@ -49,6 +49,7 @@ CASES: Final[dict[str, Value]] = {
     "char": simple("char", "233"),
     "char 😀": simple("char", "128512"),
     "timestamp": simple("timestamp", "1700000000123"),
+    "timestamp, whole second": simple("timestamp", "1700000000000"),
     "uuid": simple("uuid", "00112233-4455-6677-8899-aabbccddeeff"),
     "binary": simple("binary", "00ff10"),
     "string": simple("string", "Zoë ☃ 😀"),
@@ -64,5 +65,5 @@ CASES: Final[dict[str, Value]] = {
 }
 """By the name that the table has."""
 
-SCALARS: Final = ("list", "map", "array", "described")
+COMPOUNDS: Final = ("list", "map", "array", "described")
 """Types that application properties may not have (AMQP 1.0, 3.2.5)."""

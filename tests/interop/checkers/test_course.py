@@ -72,3 +72,11 @@ def test_connections_that_were_opened_anew_are_counted_and_no_problem(story):
     result = finding(story)
     assert result.valid is Valid.TRUE
     assert result.figures == {"reopened": {"s": 2}}
+
+
+def test_a_program_that_the_drill_killed_is_no_problem(story):
+    story.good()
+    story.add("s", {"type": "client_exit", "code": -9, "expected": True})
+    assert finding(story).valid is Valid.TRUE
+    story.add("r", {"type": "client_exit", "code": -9, "expected": False})
+    assert only_problem(story) == "r ended with code -9"

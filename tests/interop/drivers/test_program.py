@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
 import queue
+import signal
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +85,16 @@ def test_a_local_command_is_started_from_its_folder(start, tmp_path):
     script.chmod(0o755)
     _, inbox = start("./run")
     assert inbox.get(timeout=5).code == 3
+
+
+def test_a_program_is_killed_with_its_children(start):
+    program, inbox = start("sh", "-c", "sleep 60 & echo $!; wait")
+    child = int(inbox.get(timeout=5).problem.split("'")[1].removesuffix("\\n"))
+    program.kill()
+    assert inbox.get(timeout=5).code == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        for _ in range(500):
+            os.kill(child, 0)
+            if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
+                raise ProcessLookupError  # dead, and nobody has asked for it yet
+            time.sleep(0.01)

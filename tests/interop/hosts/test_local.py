@@ -70,6 +70,22 @@ def test_brokers_tell_clients_one_address_until_they_tell_all(tmp_path, fake_qpi
         cluster.stop()
 
 
+def test_queues_are_configured_as_an_operator_does(
+    tmp_path, fake_qpidd, fake_qpid_ha, fake_qpid_config
+):
+    settings = Settings(fake_qpidd, fake_qpid_ha, qpid_config=fake_qpid_config)
+    cluster = LocalCluster(tmp_path, settings)
+    try:
+        cluster.start()
+        cluster.form(10)
+        cluster.configure(0, [["add", "queue", "q"], ["bind", "x", "q", "k"]])
+        assert "bind x q k -> 0" in (tmp_path / "qpid-config.log").read_text()
+        with pytest.raises(HostError, match="no such command"):
+            cluster.configure(0, [["jump"]])
+    finally:
+        cluster.stop()
+
+
 def test_a_suspended_broker_takes_connections_and_says_nothing(cluster):
     cluster.start()
     cluster.form(10)

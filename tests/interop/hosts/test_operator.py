@@ -90,3 +90,14 @@ def test_a_command_that_hangs_is_ended(tmp_path, monkeypatch):
     began = time.monotonic()
     assert subject.statuses(["x:1"], timeout_s=-1.5) == [""]
     assert time.monotonic() - began < 5
+
+
+def test_commands_run_at_the_same_time_and_the_first_problem_is_told(tmp_path):
+    code = "import sys, time; time.sleep(0.4); sys.exit(sys.argv[5:] == ['bad', '1'])"
+    subject = operator(tmp_path, code)
+    began = time.monotonic()
+    subject.run("x:1", [["good"], ["good", "2"], ["good", "3"]])
+    assert time.monotonic() - began < 1.1
+    assert "x:1 good 3 -> 0" in (tmp_path / "log").read_text()
+    with pytest.raises(HostError, match="bad 1 at x:1 failed"):
+        subject.run("x:1", [["good"], ["bad", "1"]])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tanist_interop import protocol
-from tanist_interop.report.table import align, render, summary
+from tanist_interop.report.table import render, summary
 
 
 def test_the_table_of_a_good_run(results):
@@ -71,10 +71,6 @@ def test_pauses_and_memory_are_printed(story):
     assert "no confirmation to s for" in text
 
 
-def test_columns_are_aligned():
-    assert align([["a", "1"], ["bbb", "22"]]) == ["a     1", "bbb  22"]
-
-
 def test_the_summary_adds_up(results):
     text = summary([(results, 1.0), (results, 2.0)])
     assert text.startswith("2 runs in 3 s: 2 VALID\n")
@@ -112,3 +108,24 @@ def test_a_broker_that_came_back_often_has_its_longest_time(story):
         story.mark("rejoined", node="n1")
     story.run("kill-primary")
     assert "n1 was a ready backup at most 0.00 s after" in render(story.verdict().as_json(), 1)
+
+
+def trial(case, **more):
+    figures = {"held": 10, "again": 10, "marked": 10, "dead": 0, "unsupported": "", "problems": []}
+    return {"client": "x", "case": case, **figures, **more}
+
+
+def test_what_became_of_held_messages(story):
+    story.run("redelivered")
+    results = story.verdict().as_json()
+    results["figures"]["outcomes"]["trials"] = [
+        trial("killed"),
+        trial("released", marked=1, problems=["1 came again with a mark"]),
+        trial("rejected", again=0, dead=10),
+        trial("rolled-back", unsupported="no transactions"),
+    ]
+    lines = [" ".join(line.split()) for line in render(results, 1).splitlines()]
+    assert lines[2] == "what was held came again killed released rejected rolled-back"
+    assert lines[3] == ("x 10/10, marked 10 WRONG 10/10, marked 1 0/10, dead 10 unsupported")
+    assert "unsupported: x, rolled-back: no transactions" in lines
+    assert not any(line.startswith("order") for line in lines)

@@ -21,7 +21,7 @@ class Program:
 
     offset_ns = 0
     honest = True
-    version = 1
+    version = 2
     mute = False
 
     def __init__(self, name, spec, log, inbox) -> None:
@@ -45,6 +45,9 @@ class Program:
             self.say(protocol.Unsupported(request["id"], request["type"]))
         else:
             self.say(protocol.Done(request["id"]))
+
+    def kill(self):
+        self.inbox.put(Gone(self.name, time.monotonic_ns(), -9))
 
     def end(self):
         self.inbox.put(Gone(self.name, time.monotonic_ns(), 0))
@@ -85,7 +88,7 @@ def test_an_honest_program_is_up(journal, tmp_path):
     ("attributes", "problem"),
     [
         ({"honest": False}, "cannot be believed"),
-        ({"version": 2}, "speaks protocol 2"),
+        ({"version": 1}, "speaks protocol 1"),
         ({"mute": True}, "nothing moved for 0.3 s"),
     ],
 )
@@ -180,3 +183,19 @@ def test_connections_opened_anew_are_counted(journal, tmp_path):
     crew, member = muster(journal, tmp_path)
     member.program.say(protocol.Reopened(7, 3, "Boom", 5))
     crew.wait(lambda: crew.reopened["x"] == 1, "reopening")
+
+
+def test_a_program_that_the_drill_kills_ends_nothing(journal, tmp_path):
+    crew, member = muster(journal, tmp_path)
+    crew.kill(member)
+    assert member.state == "gone"
+    crew.end()
+    exits = [r.event for r in written(journal) if r.type == "client_exit"]
+    assert exits[0] == {"type": "client_exit", "code": -9, "expected": True}
+
+
+def test_nothing_ticks_while_programs_are_ended(journal, tmp_path):
+    crew, _ = muster(journal, tmp_path)
+    crew._tick = lambda: pytest.fail("the brokers may be gone")
+    crew._ticked = 0.0
+    crew.end()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tanist_interop.scenarios.catalogue import KILL_PRIMARY, NO_FAULT, SOAK
+from tanist_interop.scenarios.catalogue import KILL_PRIMARY, SOAK, STOPPED_BACKUP
 from tanist_interop.scenarios.scenario import (
     fault_moment,
     flows,
@@ -55,7 +55,7 @@ def test_with_two_queues_each_client_sends_to_two_receivers():
 
 
 def test_a_rate_is_of_each_sender_or_shared():
-    assert rate_of_each(NO_FAULT, 4) == NO_FAULT.rate_per_s
+    assert rate_of_each(STOPPED_BACKUP, 4) == STOPPED_BACKUP.rate_per_s
     assert rate_of_each(SOAK, 4) == SOAK.total_rate_per_s / 4
 
 

@@ -5,12 +5,15 @@ import jakarta.jms.JMSException;
 import jakarta.jms.MapMessage;
 import jakarta.jms.Message;
 import jakarta.jms.MessageConsumer;
+import jakarta.jms.MessageEOFException;
 import jakarta.jms.MessageProducer;
 import jakarta.jms.ObjectMessage;
 import jakarta.jms.Session;
+import jakarta.jms.StreamMessage;
 import jakarta.jms.TextMessage;
 import java.io.Serializable;
 import java.math.BigInteger;
+import java.util.ArrayList;
 import java.util.Date;
 import java.util.Enumeration;
 import java.util.LinkedHashMap;
@@ -147,10 +150,23 @@ final class Values extends Notation {
                 entries.put(name, map.getObject(name));
             }
             return entries;
+        } else if (message instanceof StreamMessage stream) {
+            return list(stream);
         } else if (message instanceof ObjectMessage object) {
             return object.getObject();
         }
         throw new JMSException("the library handed out a " + message.getClass().getSimpleName());
+    }
+
+    private static List<Object> list(StreamMessage stream) throws JMSException {
+        List<Object> parts = new ArrayList<>();
+        try {
+            while (true) {
+                parts.add(stream.readObject());
+            }
+        } catch (MessageEOFException end) {
+            return parts;
+        }
     }
 
     /** Returns when the broker has the message. */

@@ -1,0 +1,20 @@
+"""What the reports share: the results of a run, and columns of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Results = dict[str, Any]
+"""What ``Verdict.as_json`` gives."""
+
+
+def align(table: list[list[str]]) -> list[str]:
+    """First column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
