@@ -62,8 +62,8 @@ def _take_run(parser: FrameParser, link: Receiver, events: list[Event]) -> int:
             return 0
         link.form = form
     session = link.session
-    layout, front, mark, tail, settled = form.layout, form.front, form.mark, form.tail, form.settled
-    unpack, least = layout.unpack_from, layout.size
+    front, mark, tail, settled = form.front, form.mark, form.tail, form.settled
+    unpack, least = form.layout.unpack_from, form.size
     most = parser.frame_max
     if link.size_max:
         most = min(most, least + link.size_max)

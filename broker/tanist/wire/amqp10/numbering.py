@@ -21,13 +21,16 @@ its window is shut; ids older than all that are settled, or lost to a peer that 
 
 
 class Numbering:
-    """``travelled``: how many ids have been given to deliveries that began to be sent."""
+    """``travelled``: how many ids have been given to deliveries that began to be sent. ``shift``:
+    by how much the ids that the owner knows are ahead of those; as long as that stays the same,
+    ``begin`` does nothing but count.
+    """
 
-    __slots__ = ("_shift", "_shifts", "_starts", "travelled")
+    __slots__ = ("_shifts", "_starts", "shift", "travelled")
 
     def __init__(self) -> None:
         self.travelled = 0
-        self._shift = 0
+        self.shift = 0
         self._starts = [0]
         self._shifts = [0]
 
@@ -39,8 +42,8 @@ class Numbering:
         travels = self.travelled
         self.travelled = travels + 1
         shift = number - travels
-        if shift != self._shift:
-            self._shift = shift
+        if shift != self.shift:
+            self.shift = shift
             self._starts.append(travels)
             self._shifts.append(shift)
             if len(self._starts) > STEPS_MAX:

@@ -17,6 +17,7 @@ from tanist.wire.amqp10.framing import DOFF, FRAME_HEADER, FRAME_HEADER_SIZE, TY
 from tanist.wire.amqp10.numbering import Numbering
 from tanist.wire.amqp10.output import Output
 from tanist.wire.amqp10.performatives import Transfer
+from tanist.wire.amqp10.plain import read_form
 from tanist.wire.amqp10.twins import encode_continuation, encode_transfer
 from tanist.wire.serial import WIRE_MASK
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 HEAD_MAX: Final = 56
 """Octets of the longest transfer of the usual form: a handle and an id of 5, a tag of 34."""
+
+ROOM_FOR_HEAD: Final = FRAME_HEADER_SIZE + HEAD_MAX
+
+WIDE_IDS_FROM: Final = 256
+"""From here on all delivery-ids take four octets, and transfers of a link have one form."""
 
 
 class Waiting:
@@ -89,24 +95,47 @@ class Outgoing:
         self.waiting: deque[Waiting] = deque()
 
     def transfer(
-        self, handle: int, number: int, tag: bytes, settled: bool, prefix: bytes, payload: bytes
+        self, link: Sender, number: int, tag: bytes, settled: bool, prefix: bytes, payload: bytes
     ) -> bool:
         """Put a delivery as one frame; False, and nothing, if it has to wait."""
         output = self._output
-        room = output.frame_max - FRAME_HEADER_SIZE - len(prefix) - len(payload)
-        if self.waiting or self.window <= 0 or room < HEAD_MAX:
+        size = len(prefix) + len(payload)
+        if self.waiting or self.window <= 0 or size > output.frame_max - ROOM_FOR_HEAD:
             return False
         self.window -= 1
         self.next_transfer += 1
-        wire = self.numbering.begin(number) & WIRE_MASK
-        head = encode_transfer(handle, wire, tag, settled)
-        size = FRAME_HEADER_SIZE + len(head) + len(prefix) + len(payload)
+        numbering = self.numbering
+        travels = numbering.travelled
+        if number - travels == numbering.shift:
+            numbering.travelled = travels + 1
+        else:
+            numbering.begin(number)
+        wire = travels & WIRE_MASK
+        form = link.form
+        if (
+            form is None
+            or wire < WIDE_IDS_FROM
+            or len(tag) != form.tag_size
+            or settled != form.settled
+        ):
+            head = self._make_head(link, wire, tag, settled, size)
+        else:
+            size += form.size
+            head = form.layout.pack(size, form.front, wire, form.mark, tag, form.tail)
         output.frames += 1
-        header = FRAME_HEADER.pack(size, DOFF, TYPE_AMQP, self._channel)
         if output.quiet:
             output.ring()
-        output.chunks += (header, head, prefix, payload)
+        output.chunks += (head, prefix, payload)
         return True
+
+    def _make_head(self, link: Sender, wire: int, tag: bytes, settled: bool, size: int) -> bytes:
+        """The frame header and the performative before ``size`` octets; remember their form."""
+        head = encode_transfer(link.handle, wire, tag, settled)
+        size += FRAME_HEADER_SIZE + len(head)
+        head = FRAME_HEADER.pack(size, DOFF, TYPE_AMQP, self._channel) + head
+        if wire >= WIDE_IDS_FROM:
+            link.form = read_form(head, 0)
+        return head
 
     def put(self, item: Waiting) -> None:
         """Let a delivery wait behind the others."""

@@ -1,9 +1,10 @@
 """The plain form of a transfer, in which nearly all deliveries arrive.
 
 A frame without extended header, a short or a long list, a handle of one octet, a delivery-id, a
-tag, message-format 0 and nothing behind it but whether the delivery is settled. All transfers that
-a client sends on a link look alike but for size, delivery-id, tag and payload; a ``Form`` is what
-they have in common, read once from the first of them, so that the others need only be compared.
+tag, message-format 0 and nothing behind it but whether the delivery is settled. All transfers of
+a link look alike but for size, delivery-id, tag and payload; a ``Form`` is what they have in
+common, read once from the first of them, so that the others that come need only be compared, and
+those that we send only be filled in.
 
 Source: AMQP 1.0, 2.3 "Framing", 2.7.5 "Transfer".
 """
@@ -64,10 +65,10 @@ class Form:
 
     ``layout`` cuts one into: size of the frame, ``front`` (from behind the size to the delivery-id
     and its constructor), delivery-id, ``mark`` (constructor and size of the tag), tag, ``tail`` (to
-    the end of the list). The payload starts at octet ``layout.size`` of the frame.
+    the end of the list). The payload starts at octet ``size`` of the frame.
     """
 
-    __slots__ = ("front", "layout", "mark", "mark_at", "settled", "tail", "tail_at")
+    __slots__ = ("front", "layout", "mark", "settled", "size", "tag_size", "tail")
 
     def __init__(
         self, layout: struct.Struct, front: bytes, mark: bytes, tail: bytes, settled: bool
@@ -77,15 +78,16 @@ class Form:
         self.mark = mark
         self.tail = tail
         self.settled = settled
-        self.mark_at = layout.size - len(mark) - mark[1] - len(tail)
-        self.tail_at = layout.size - len(tail)
+        self.size = layout.size
+        self.tag_size = mark[1]
 
     def fits(self, data: bytes, pos: int) -> bool:
         """Whether the transfer whose frame starts at ``pos`` has this form."""
+        tail_at = pos + self.size - len(self.tail)
         return (
             data.startswith(self.front, pos + 4)
-            and data.startswith(self.mark, pos + self.mark_at)
-            and data.startswith(self.tail, pos + self.tail_at)
+            and data.startswith(self.tail, tail_at)
+            and data.startswith(self.mark, tail_at - self.tag_size - len(self.mark))
         )
 
 

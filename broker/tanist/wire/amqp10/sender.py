@@ -16,10 +16,12 @@ from tanist.wire.amqp10 import link_state
 from tanist.wire.amqp10.composites import DeliveryState
 from tanist.wire.amqp10.events import Event, Flowed
 from tanist.wire.amqp10.link import TAG_MAX, Link
+from tanist.wire.amqp10.outgoing import Waiting
 from tanist.wire.amqp10.performatives import Flow
 from tanist.wire.serial import HALF, WIRE_MASK
 
 if TYPE_CHECKING:
+    from tanist.wire.amqp10.plain import Form
     from tanist.wire.amqp10.session import Session
 
 
@@ -32,7 +34,16 @@ class Sender(Link):
     for the peer's window, the one that has begun included.
     """
 
-    __slots__ = ("_drained", "available", "credit", "delivery_count", "drain", "waiting")
+    __slots__ = (
+        "_drained",
+        "_outgoing",
+        "available",
+        "credit",
+        "delivery_count",
+        "drain",
+        "form",
+        "waiting",
+    )
 
     def __init__(self, session: Session, name: str, handle: int, state: int) -> None:
         super().__init__(session, name, False, handle, state)
@@ -41,7 +52,9 @@ class Sender(Link):
         self.available = 0
         self.delivery_count = 0
         self.waiting = 0
+        self.form: Form | None = None  # of the transfers that are sent (``outgoing``)
         self._drained = False
+        self._outgoing = session.outgoing
 
     def send(
         self,
@@ -66,7 +79,18 @@ class Sender(Link):
             raise LocalProtocolError(f"a delivery tag of {len(tag)} octets")
         self.credit -= 1
         self.delivery_count += 1
-        return self.session.transmit(self, tag, prefix, payload, settled, state, message_format)
+        outgoing = self._outgoing
+        number = outgoing.next_delivery
+        outgoing.next_delivery = number + 1
+        if (
+            state is not None
+            or message_format
+            or not outgoing.transfer(self, number, tag, settled, prefix, payload)
+        ):
+            message = prefix + payload
+            item = Waiting(self, number, tag, message, settled, state, message_format)
+            self.session.delay(item)
+        return number
 
     def drained(self) -> None:
         """All that could be sent was: give the remaining credit back. Nothing if not ``drain``."""

@@ -92,7 +92,6 @@ class Session:
         "_flows",
         "_handles",
         "_in_window",
-        "_outgoing",
         "_settlement",
         "_shared",
         "_touched",
@@ -105,6 +104,7 @@ class Session:
         "in_stop",
         "links",
         "next_delivery",
+        "outgoing",
         "remote",
         "remote_channel",
         "state",
@@ -131,7 +131,7 @@ class Session:
         self._flows: list[Link] = []
         self._flow_due = False
         self._settlement = Settlement()
-        self._outgoing = Outgoing(channel, shared.output)
+        self.outgoing = Outgoing(channel, shared.output)
         # Incoming transfers, unwrapped: the next one, where to open the window again, its end.
         self._in_window = settings.incoming_window
         self.in_next = 0
@@ -147,7 +147,7 @@ class Session:
 
         If one does, ``send`` only makes the session's queue longer: better wait for ``Writable``.
         """
-        return not self._outgoing.waiting
+        return not self.outgoing.waiting
 
     def settle(self, first: int, last: int, outcome: DeliveryState | None) -> None:
         """Settle the deliveries ``first`` to ``last`` that arrived here, with ``outcome``.
@@ -176,7 +176,7 @@ class Session:
     def settle_sent(self, first: int, last: int, state: DeliveryState | None = None) -> None:
         """Settle deliveries that we sent: the answer to a ``Disposed`` that is not settled."""
         if self.alive:
-            found = self._outgoing.numbering.travelling(first, last)
+            found = self.outgoing.numbering.travelling(first, last)
             if found is not None:
                 self._settlement.add(False, True, state, found[0], found[1])
                 self.touch()
@@ -255,41 +255,23 @@ class Session:
         """Put a frame."""
         self._shared.output.performative(self.channel, performative)
 
-    def transmit(
-        self,
-        link: Sender,
-        tag: bytes,
-        prefix: bytes,
-        payload: bytes,
-        settled: bool,
-        state: DeliveryState | None,
-        message_format: int,
-    ) -> int:
-        """Send a delivery, or keep it until the peer's window has room; returns its id."""
-        outgoing = self._outgoing
-        number = outgoing.next_delivery
-        outgoing.next_delivery = number + 1
-        if (
-            state is not None
-            or message_format
-            or not outgoing.transfer(link.handle, number, tag, settled, prefix, payload)
-        ):
-            link.waiting += 1
-            message = prefix + payload
-            outgoing.put(Waiting(link, number, tag, message, settled, state, message_format))
-            self._pump()
-            if outgoing.waiting:
-                self._blocked = True
-        return number
+    def delay(self, item: Waiting) -> None:
+        """Send a delivery as far as the peer's window has room; the rest of it waits."""
+        outgoing = self.outgoing
+        item.link.waiting += 1
+        outgoing.put(item)
+        self._pump()
+        if outgoing.waiting:
+            self._blocked = True
 
     def _pump(self) -> None:
-        for link in self._outgoing.pump():
+        for link in self.outgoing.pump():
             if link.owes_flow():
                 self.flow_due(link)
 
     def drop_waiting(self, link: Sender) -> None:
         """The link is over: what waits of it will not be sent."""
-        self._outgoing.drop(link)
+        self.outgoing.drop(link)
         link.waiting = 0
 
     def flow_due(self, link: Link) -> None:
@@ -330,7 +312,7 @@ class Session:
         """The peer's Begin: it is mapped to ``channel`` of the peer."""
         self.remote = begin
         self.remote_channel = channel
-        self._outgoing.window = begin.incoming_window
+        self.outgoing.window = begin.incoming_window
         self._handles.limit = min(self._handles.limit, begin.handle_max)
         self.in_next = begin.next_outgoing_id
         self._open_window()
@@ -373,7 +355,7 @@ class Session:
             self._open_window()
             flow.next_incoming_id = self.in_next & WIRE_MASK
         flow.incoming_window = self._in_window
-        flow.next_outgoing_id = self._outgoing.next_transfer & WIRE_MASK
+        flow.next_outgoing_id = self.outgoing.next_transfer & WIRE_MASK
         flow.outgoing_window = OUTGOING_WINDOW
         self.send(flow)
 
@@ -389,7 +371,7 @@ class Session:
                 link.die()
         self._flows.clear()
         self._settlement.clear()
-        self._outgoing.clear()
+        self.outgoing.clear()
         self.by_handle.clear()
         self._attaching.clear()
         self._errant.clear()
@@ -470,7 +452,7 @@ class Session:
             self.fail(INVALID_FIELD, f"disposition from {first} down to {last}", events)
             return
         if role:
-            numbering = self._outgoing.numbering
+            numbering = self.outgoing.numbering
             start = unwrap(first, numbering.travelled)
             found = numbering.known(start, start + span)
             if found is None:
@@ -484,7 +466,7 @@ class Session:
         events.append(Disposed(self, role, low, high, disposition.settled, disposition.state))
 
     def _on_flow(self, flow: Flow, events: list[Event]) -> None:
-        outgoing = self._outgoing
+        outgoing = self.outgoing
         under_way = outgoing.next_transfer - (flow.next_incoming_id or 0)
         under_way &= WIRE_MASK
         if under_way > min(outgoing.next_transfer, HALF):

@@ -280,7 +280,7 @@ def test_a_shut_window_stops_and_an_open_one_goes_on(node: Node10, session: Sess
     session.receiver("q")
     wire = session.client.end.connection.sessions[0]
     (link,) = [link for link in session.session.links.values() if link.role]
-    outgoing = wire._outgoing
+    outgoing = wire.outgoing
     outgoing.window = 3
     link.flow(40)
     data = session.client.connection.data_to_send()

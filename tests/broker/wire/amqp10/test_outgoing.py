@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tanist.wire.amqp10.composites import TransactionalState
 from tanist.wire.amqp10.connection import ConnectionSettings
-from tanist.wire.amqp10.framing import FrameParser
+from tanist.wire.amqp10.framing import FrameParser, encode_frame
 from tanist.wire.amqp10.link_state import ATTACHED
 from tanist.wire.amqp10.outgoing import HEAD_MAX, Outgoing, Waiting
 from tanist.wire.amqp10.output import Output
@@ -60,7 +60,7 @@ def test_messages_arrive_whole_and_in_order(window, messages, openings):
         tag, message = b"%d" % (number % 10) * tag_size, bytes([number]) * size
         state = TransactionalState(b"txn") if in_transaction else None
         sent.append((tag, message, state is not None))
-        if state is None and half.transfer(0, number, tag, False, b"", message):
+        if state is None and half.transfer(link, number, tag, False, b"", message):
             continue
         link.waiting += 1
         half.put(Waiting(link, number, tag, message, False, state, 0))
@@ -90,17 +90,50 @@ def test_messages_arrive_whole_and_in_order(window, messages, openings):
     assert joined == sent
 
 
+@given(
+    st.sampled_from([0, 1, 255, 256]),
+    st.sampled_from([0, 254, 0xFFFFFFFD, (1 << 32) + 254]),
+    st.lists(st.tuples(st.integers(1, 32), st.booleans()), min_size=1, max_size=4),
+)
+def test_the_form_of_a_link_is_filled_in_right(handle, first, kinds):
+    """However ids and tags change, the octets are what the encoder gives."""
+    half, output = outgoing(1000)
+    half.numbering.travelled = first
+    link, other, number = sender(handle), sender(handle + 7), first
+    for tag_size, settled in kinds * 3:
+        for each in (link, link, other):
+            tag = b"%02d" % (number % 100) * 16
+            assert half.transfer(each, number, tag[:tag_size], settled, b"head", b"payload")
+            wire = number & 0xFFFFFFFF
+            body = encode_transfer(each.handle, wire, tag[:tag_size], settled) + b"headpayload"
+            assert output.take() == encode_frame(0, body)
+            number += 1
+
+
+def test_the_form_of_a_link_is_remembered():
+    half, output = outgoing(1000)
+    link = sender()
+    for number in range(300):
+        half.transfer(link, number, b"%04d" % number, False, b"", b"x")
+    output.take()
+    form = link.form
+    assert form is not None
+    half.transfer(link, 300, b"0300", False, b"", b"x")
+    assert link.form is form
+    assert form.fits(output.take(), 0)
+
+
 def test_what_waits_goes_first():
     half, output = outgoing(1)
     link = sender()
-    assert half.transfer(0, 0, b"a", False, b"", b"")
-    assert not half.transfer(0, 1, b"b", False, b"", b"")
+    assert half.transfer(link, 0, b"a", False, b"", b"")
+    assert not half.transfer(link, 1, b"b", False, b"", b"")
     link.waiting = 1
     half.put(Waiting(link, 1, b"b", b"", False, None, 0))
     half.window = 5
-    assert not half.transfer(0, 2, b"c", False, b"", b"")
+    assert not half.transfer(link, 2, b"c", False, b"", b"")
     assert half.pump() == [link]
-    assert half.transfer(0, 2, b"c", False, b"", b"")
+    assert half.transfer(link, 2, b"c", False, b"", b"")
     assert [transfer.delivery_tag for transfer, _ in transfers(output)] == [b"a", b"b", b"c"]
 
 
