@@ -54,7 +54,8 @@ class Consumer(Sink):
 
     ``count``: its deliveries that are unsettled. ``subscribed``: its queue if it is the
     subscription of a topic, ``dynamic``: its node if that was made for a link. ``default_outcome``:
-    of what is not settled otherwise. ``alive``: it may send.
+    of what is not settled otherwise. ``alive``: it may send. ``header``: that of the last message
+    delivered for the first time, which was ``durable`` and had ``priority``: mostly all are alike.
     """
 
     __slots__ = (
@@ -64,9 +65,12 @@ class Consumer(Sink):
         "count",
         "creator",
         "default_outcome",
+        "durable",
         "dynamic",
+        "header",
         "key",
         "link",
+        "priority",
         "registry",
         "session",
         "settles",
@@ -109,6 +113,9 @@ class Consumer(Sink):
         self.attached = False
         self.count = 0
         self.tag = 0
+        self.durable = False
+        self.priority = -1
+        self.header = b""
 
     # -- the sink -----------------------------------------------------------------------------
 
@@ -126,8 +133,14 @@ class Consumer(Sink):
         if message.expires_at != NEVER:
             left_ms = max(1, int((message.expires_at - self.broker.now) * 1000))
             ttl_ms = left_ms if left_ms <= TTL_MS_MAX else None
-        count = entry.delivery_count
-        header = stamp_header(message.durable, message.priority, ttl_ms, count == 0, count)
+        if entry.redelivered or ttl_ms is not None:
+            count = entry.delivery_count
+            header = stamp_header(message.durable, message.priority, ttl_ms, count == 0, count)
+        elif message.durable == self.durable and message.priority == self.priority:
+            header = self.header
+        else:
+            self.durable, self.priority = message.durable, message.priority
+            header = self.header = stamp_header(self.durable, self.priority, None, True, 0)
         tag = self.tag
         self.tag = (tag + 1) & TAG_MASK
         number = self.wire.send(tag.to_bytes(4, "big"), payload, self.settles, header)
