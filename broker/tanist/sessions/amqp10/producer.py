@@ -40,9 +40,18 @@ from tanist.wire.amqp10.composites import (
 from tanist.wire.amqp10.conditions import DECODE_ERROR
 from tanist.wire.amqp10.events import Delivery
 from tanist.wire.amqp10.receiver import Receiver
-from tanist.wire.amqp10.sections import cut_header
+from tanist.wire.amqp10.sections import DEFAULT_HEADER, cut_header
 
 ACCEPTED: Final = Accepted()
+
+NO_HEAD: Final = b"\xff"
+"""``head`` before there is one: no message starts like that."""
+
+HEAD_MAX: Final = 64
+"""Longest header section worth remembering."""
+
+PLAIN_SECTIONS: Final = frozenset(b"\x53" + bytes((code,)) for code in range(0x72, 0x79))
+"""How everybody writes the descriptor of what may be the first section that is kept."""
 
 SECOND: Final = 1
 """Receiver settle mode in which the sender settles first."""
@@ -58,7 +67,8 @@ def symbol_of(error: BrokerError) -> str:
 class Producer(Held):
     """Publishes what arrives on ``wire`` to ``node`` (None: wherever each message says).
 
-    ``holding``: deliveries that wait for the gate. ``alive``: it may publish.
+    ``holding``: deliveries that wait for the gate. ``alive``: it may publish. ``head``: the octets
+    of the header section that came last, ``header`` what they say: mostly all messages are alike.
     """
 
     __slots__ = (
@@ -70,6 +80,8 @@ class Producer(Held):
         "credit",
         "dynamic",
         "exchange",
+        "head",
+        "header",
         "holding",
         "key",
         "link",
@@ -125,6 +137,8 @@ class Producer(Held):
         self.rejects = True
         self.alive = True
         self.holding = Holding()
+        self.head = NO_HEAD
+        self.header = DEFAULT_HEADER
 
     # -- what arrives -------------------------------------------------------------------------
 
@@ -166,8 +180,13 @@ class Producer(Held):
                 Condition.NOT_IMPLEMENTED, f"message-format {event.message_format} is not known"
             )
         payload = event.payload
-        header, at = cut_header(payload)
-        if payload[at + 2 : at + 3] == b"\x71" or payload[at + 1 : at + 2] != b"\x53":
+        if payload.startswith(self.head):
+            header, at = self.header, len(self.head)
+        else:
+            header, at = cut_header(payload)
+            if 0 < at <= HEAD_MAX:
+                self.header, self.head = header, payload[:at]
+        if payload[at + 1 : at + 3] not in PLAIN_SECTIONS:
             at = bare_start(payload, at)
         body = payload[at:] if at else payload
         exchange, key = self.exchange, self.queue_name

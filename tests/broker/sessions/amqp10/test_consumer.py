@@ -142,6 +142,20 @@ def test_the_header_of_a_first_delivery(node: Node10, session: Session10) -> Non
     assert header.delivery_count == 0
 
 
+def test_each_delivery_has_its_own_header(session: Session10) -> None:
+    sender = session.sender("q")
+    wanted = [(False, 4), (True, 4), (True, 4), (True, 7), (False, 7), (False, 4)]
+    for durable, priority in wanted:
+        session.send(sender, message(durable=durable, priority=priority))
+    receiver = session.receiver("q", credit=6)
+    headers = [each.header for each in session.got]
+    assert [(header.durable, header.priority) for header in headers] == wanted
+    session.settle(session.got[2].id, Modified(True))
+    session.flow(receiver, 1)
+    again = session.got[-1].header
+    assert (again.durable, again.priority, again.delivery_count) == (True, 4, 1)
+
+
 def test_a_time_to_live_too_long_for_a_header_is_none(node: Node10) -> None:
     old = Client(node).attach()
     old.publish("q", ttl=2**40)

@@ -61,6 +61,29 @@ def test_a_message_without_a_header_has_the_defaults(node: Node10, session: Sess
     assert not sent.redelivered
 
 
+def test_each_message_has_its_own_header(node: Node10, session: Session10) -> None:
+    """Also those that are alike, and those whose header begins like that of the one before."""
+    sender = session.sender("q")
+    wanted = [(True, 4), (True, 4), (False, 4), (True, 9), None, (True, 9), (False, 0), (True, 4)]
+    for each in wanted:
+        header = b"" if each is None else encode_composite(Header(*each))
+        session.send(sender, header + message())
+    sent = [entry.message for entry in node.broker.queues["q"].entries()]
+    assert [(each.durable, each.priority) for each in sent] == [
+        (False, 4) if each is None else each for each in wanted
+    ]
+    assert {each.body for each in sent} == {message()}
+
+
+def test_a_second_header_section_is_refused(node: Node10, session: Session10) -> None:
+    sender = session.sender("q")
+    header = encode_composite(Header(True))
+    for octets in (header + header + message(), header * 3):
+        assert session.outcome(session.send(sender, octets)) == "amqp:decode-error"
+        assert session.outcome(session.send(sender, header + message())) == "Accepted"
+    assert node.broker.queues["q"].count == 2
+
+
 def test_settled_messages_are_not_answered(node: Node10, session: Session10) -> None:
     sender = session.sender("q", snd_settle_mode=1)
     for _ in range(3):
