@@ -253,12 +253,8 @@ QUEUES = _group(
     ),
     Option("dtx-max-timeout", NUMBER, "3600", "", ignored="distributed transactions are " + LATER),
     Option("domain", TEXT, "", "", ignored="links to other domains are " + LATER, repeatable=True),
-    Option(
-        "queue-patterns", TEXT, "", "names that AMQP 1.0 links may create as queues", repeatable=True
-    ),
-    Option(
-        "topic-patterns", TEXT, "", "names that AMQP 1.0 links may create as topics", repeatable=True
-    ),
+    Option("queue-patterns", TEXT, "", "names that AMQP 1.0 may create as queues", repeatable=True),
+    Option("topic-patterns", TEXT, "", "names that AMQP 1.0 may create as topics", repeatable=True),
 )
 
 LOGGING = _group(
