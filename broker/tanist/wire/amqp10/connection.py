@@ -53,7 +53,7 @@ from tanist.wire.amqp10.events import (
     SaslResponse,
     SaslStart,
 )
-from tanist.wire.amqp10.express import take_transfers
+from tanist.wire.amqp10.express import take_frames
 from tanist.wire.amqp10.framing import (
     FRAME_SIZE_MIN_MAX,
     TYPE_AMQP,
@@ -417,7 +417,7 @@ class Connection:
         try:
             while not self.closed and self.state not in state.HELD_STATES:
                 if self.state == state.OPEN:
-                    self.frames_in += take_transfers(self._parser, self._channels.mapped, events)
+                    self.frames_in += take_frames(self._parser, self._channels.mapped, events)
                 elif self.state in state.HEADER_STATES:
                     if not self._take_header(events):
                         break

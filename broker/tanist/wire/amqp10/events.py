@@ -76,9 +76,10 @@ class Disposed(Event):
     TransactionalState, a Received, or None. When the peer did not settle although the delivery is
     terminal (receiver settles second), the owner answers with ``session.settle_sent``.
 
-    The range is clipped to ids that have been used in this session, but may cover millions of
-    which all are long settled, and deliveries that were dropped unsent with a link that is over:
-    walk what is unsettled, not the range.
+    What a peer says of one delivery after the other is one event, if it comes in one read and says
+    the same of all. The range is clipped to ids that have been used in this session, but may cover
+    millions of which all are long settled, and deliveries that were dropped unsent with a link that
+    is over: walk what is unsettled, not the range.
     """
 
     __slots__ = ("first", "last", "role", "session", "settled", "state")

@@ -396,7 +396,7 @@ class Session:
         elif not self.alive:
             return
         elif isinstance(performative, Disposition):
-            self._on_disposition(performative, events)
+            self.on_disposition(performative, events)
         elif isinstance(performative, Flow):
             self._on_flow(performative, events)
         elif isinstance(performative, Attach):
@@ -444,7 +444,8 @@ class Session:
         if self.in_next >= self.in_low:
             self.touch()
 
-    def _on_disposition(self, disposition: Disposition, events: list[Event]) -> None:
+    def on_disposition(self, disposition: Disposition, events: list[Event]) -> None:
+        """The peer says what it did with deliveries; no link need be there any more."""
         role, first = disposition.role, disposition.first
         last = first if disposition.last is None else disposition.last
         span = (last - first) & WIRE_MASK
@@ -463,7 +464,19 @@ class Session:
             low, high = max(start, 0), min(start + span, self.next_delivery - 1)
             if low > high:
                 return
-        events.append(Disposed(self, role, low, high, disposition.settled, disposition.state))
+        settled, outcome = disposition.settled, disposition.state
+        before = events[-1] if events else None
+        if (
+            isinstance(before, Disposed)
+            and before.last == low - 1
+            and before.session is self
+            and before.role == role
+            and before.settled == settled
+            and before.state is outcome
+        ):
+            events[-1] = Disposed(self, role, before.first, high, settled, outcome)
+        else:
+            events.append(Disposed(self, role, low, high, settled, outcome))
 
     def _on_flow(self, flow: Flow, events: list[Event]) -> None:
         outgoing = self.outgoing

@@ -16,10 +16,18 @@ from hypothesis import event as note
 from hypothesis import given, settings
 
 from tanist.wire.amqp10.codec import encode_performative
-from tanist.wire.amqp10.composites import Accepted, Source, Target, TransactionalState
+from tanist.wire.amqp10.composites import (
+    Accepted,
+    DeliveryState,
+    Released,
+    Source,
+    Target,
+    TransactionalState,
+)
 from tanist.wire.amqp10.connection import ConnectionSettings
-from tanist.wire.amqp10.events import Delivery, Event
-from tanist.wire.amqp10.framing import FRAME_HEADER, FRAME_HEADER_SIZE, encode_frame
+from tanist.wire.amqp10.events import Delivery, Disposed, Event
+from tanist.wire.amqp10.express import take_frames
+from tanist.wire.amqp10.framing import FRAME_HEADER, FRAME_HEADER_SIZE, FrameParser, encode_frame
 from tanist.wire.amqp10.performatives import (
     Attach,
     Begin,
@@ -30,12 +38,17 @@ from tanist.wire.amqp10.performatives import (
     Transfer,
 )
 from tanist.wire.amqp10.receiver import Receiver
+from tanist.wire.amqp10.sender import Sender
+from tanist.wire.amqp10.twins import encode_disposition
 from tanist.wire.amqp10.values import Composite
 from tests.broker.wire.amqp10.pair import Owner, Raw, of
 from tests.broker.wire.amqp10.test_plain import TAILS, plain_body
 
 FIRST_TRANSFER = 0xFFFFFFFA
 SIZE_MAX = 60
+DELIVERIES = 40
+"""Sent to the peer on link 2 of each session."""
+
 MANY = 300
 HANDLES = [0, 0, 0, 1, 1, 2, 3, 9]
 """0 and 1 are senders of the peer's, 1 with small messages; 2 is a receiver, 3 came without credit,
@@ -68,6 +81,14 @@ class Server(Raw):
                     Attach(f"{channel}.{handle}", handle, role, source=Source("q"), target=target),
                     channel=channel,
                 )
+            self.say(Flow(0, 100, FIRST_TRANSFER, 100, 2, 0, DELIVERIES), channel=channel)
+            (sender,) = [
+                link
+                for link in self.server.sessions[channel].links.values()
+                if isinstance(link, Sender)
+            ]
+            for number in range(DELIVERIES):
+                sender.send(b"%d" % number, b"x")
             self.owner.auto = False
             self.say(Attach("no credit", 3, False, target=Target("q")), channel=channel)
             self.owner.auto = True
@@ -217,6 +238,37 @@ def parts(channel: int, handle: int, count: int, ends: bool) -> Step:
     return step
 
 
+def disposed(
+    channel: int,
+    role: bool,
+    first: int,
+    count: int,
+    settled: bool,
+    state: DeliveryState | None,
+    at_once: bool,
+) -> Step:
+    """The peer disposes of deliveries, at once or of each by itself."""
+
+    def step(stream: Stream) -> None:
+        if at_once:
+            whole = Disposition(role, first, (first + count - 1) & 0xFFFFFFFF, settled, state)
+            stream.put(channel, encode_performative(whole))
+            return
+        for number in range(first, first + count):
+            single = Disposition(role, number & 0xFFFFFFFF, None, settled, state)
+            stream.put(channel, encode_performative(single))
+
+    return step
+
+
+def octets(frame: bytes) -> Step:
+    return lambda stream: stream.frames.append(frame)
+
+
+def raw(body: bytes) -> Step:
+    return lambda stream: stream.put(0, body)
+
+
 def header(channel: int, doff: int, type_: int) -> Step:
     """Another header; the data offset lies within the performative."""
 
@@ -228,13 +280,14 @@ def header(channel: int, doff: int, type_: int) -> Step:
     return step
 
 
+END = End()
 OTHERS: list[Composite] = [
     Flow(0, 100, 0, 100),
     Flow(0, 100, 0, 100, 0, 3, 0, echo=True),
     Disposition(False, 0, 5, True, Accepted()),
     Detach(0, True),
     Detach(1, True),
-    End(),
+    END,
     Attach("new", 0, False, source=Source(), target=Target("q")),
     Begin(None, 5, 100, 100),
 ]
@@ -284,8 +337,18 @@ st_rest = (
     | st.builds(between, st_channel, st.integers(0, len(OTHERS) + 1))
     | st.builds(same, st.just(5), st.just(1), st.just(1))
 )
+st_disposed = st.builds(
+    disposed,
+    st.sampled_from([0, 0, 0, 1, 5]),
+    st.sampled_from([True, True, True, False]),
+    st.integers(0, 45) | st.sampled_from([0xFFFFFFFC, 0x7FFFFFFF]),
+    st.integers(1, 6) | st.just(0),
+    st.booleans(),
+    st.sampled_from([Accepted(), Accepted(), Released(), None]),
+    st.booleans(),
+)
 st_any = st.tuples(st_other_form | st_rest).map(lambda one: one[0])
-st_steps = st.lists(st_same | st_same | st_usual | st_any, min_size=1, max_size=14)
+st_steps = st.lists(st_same | st_same | st_usual | st_disposed | st_any, min_size=1, max_size=14)
 st_cuts = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30)), min_size=1, max_size=20)
 
 
@@ -317,7 +380,7 @@ def compare(
     return any(link.form is not None for link in express.links)
 
 
-@settings(max_examples=MANY)
+@settings(max_examples=MANY, deadline=None)
 @given(st_steps, st_cuts, st.sampled_from([500, 500, 9]), st.sampled_from([500, 500, 5]))
 def test_nobody_can_tell_the_two_ways_apart(
     steps: list[Step], cuts: list[tuple[int, int]], window: int, credit: int
@@ -357,6 +420,34 @@ def test_a_link_that_failed_hears_nothing_more() -> None:
 
 def test_a_delivery_that_has_not_ended_keeps_others_out() -> None:
     assert compare([USUAL, parts(0, 0, 1, False), USUAL], [])
+
+
+def test_dispositions_within_a_run() -> None:
+    for state in (Accepted(), Released(), None):
+        for role in (True, False):
+            one_by_one = disposed(0, role, 0, 5, True, state, False)
+            assert compare([USUAL, one_by_one, disposed(0, role, 7, 9, False, state, True)], [])
+
+
+@pytest.mark.parametrize("value", [0, 1, 0x40, 0x41, 0x42, 0x45, 0x52, 0xC0, 0xFF])
+def test_one_wrong_octet_in_a_disposition(value: int) -> None:
+    body = encode_disposition(True, 3, 4, True)
+    for at in range(len(body)):
+        wrong = body[:at] + bytes((value,)) + body[at + 1 :]
+        compare([raw(wrong), disposed(0, True, 5, 1, True, Accepted(), True)], [])
+        compare([raw(wrong[:at]), USUAL], [])
+
+
+def test_dispositions_that_the_general_code_must_judge() -> None:
+    good = disposed(0, True, 1, 3, True, Accepted(), False)
+    backwards = disposed(0, True, 9, 0, True, Accepted(), True)
+    compare([good, backwards, good, USUAL], [])
+    compare([good, raw(encode_disposition(True, 9, None, True) + b"left over"), good], [])
+    compare([good, between(0, OTHERS.index(END)), good, USUAL], [])
+    for doff, type_ in ((2, 1), (3, 0), (4, 0)):
+        body = encode_disposition(True, 9, None, True)
+        header_ = FRAME_HEADER.pack(FRAME_HEADER_SIZE + len(body), doff, type_, 0)
+        compare([good, octets(header_ + body), good], [])
 
 
 def plain_frames(count: int, handle: int = 0, first: int = 0, tail: bytes = b"\x43\x42") -> bytes:
@@ -400,3 +491,46 @@ def test_the_window_is_opened_again() -> None:
     raw.feed(plain_frames(1, first=3, tail=b"\x43\x41"))
     (flow,) = [item for item in raw.sent() if isinstance(item, Flow)]
     assert (flow.next_incoming_id, flow.incoming_window) == (4, 8)
+
+
+def test_what_is_said_of_one_delivery_after_the_other_is_one_event() -> None:
+    server = Server(False, 100, 100)
+    all_ = [encode_frame(0, encode_disposition(True, number, None, True)) for number in range(20)]
+    told = server.feed(b"".join([*all_[:7], *all_[9:20], *all_[7:9]]))
+    assert [(event.first, event.last) for event in of(Disposed, told)] == [(0, 6), (9, 19), (7, 8)]
+
+
+def test_what_is_not_said_alike_stays_apart() -> None:
+    server = Server(False, 100, 100)
+    server.feed(plain_frames(10))
+    said: list[tuple[int, bool, int, bool, DeliveryState | None]] = [
+        (0, True, 0, True, Accepted()),
+        (0, True, 1, False, Accepted()),
+        (0, True, 2, False, Released()),
+        (0, True, 3, False, None),
+        (0, True, 4, True, None),
+        (1, True, 5, True, None),
+        (0, True, 6, True, None),
+        (0, False, 7, True, None),
+        (0, True, 8, True, None),
+    ]
+    said_octets = [
+        encode_frame(channel, encode_performative(Disposition(role, first, None, settled, state)))
+        for channel, role, first, settled, state in said
+    ]
+    told = of(Disposed, server.feed(b"".join(said_octets)))
+    found = [(event.session.channel, event.role, event.first, event.last) for event in told]
+    assert found == [(channel, role, first, first) for channel, role, first, _, _ in said]
+
+
+def test_usual_dispositions_are_taken_and_others_left() -> None:
+    server = Server(False, 100, 100)
+    parser = FrameParser(512)
+    usual = [encode_frame(0, encode_disposition(True, first, None, True)) for first in (1, 2, 4)]
+    odd = encode_frame(0, encode_performative(Disposition(True, 5, None, True, Released())))
+    parser.push(b"".join([*usual, odd]))
+    told: list[Event] = []
+    assert take_frames(parser, {0: server.server.sessions[0]}, told) == 3
+    assert [(event.first, event.last) for event in of(Disposed, told)] == [(1, 2), (4, 4)]
+    assert parser.next_frame() is not None
+    assert parser.next_frame() is None
