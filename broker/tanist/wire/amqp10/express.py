@@ -91,11 +91,8 @@ def _take_run(parser: FrameParser, link: Receiver, events: list[Event]) -> int:
     """Take the transfers on ``link`` that follow one another and have one form; how many?"""
     data, pos, end = parser.data, parser.pos, len(parser.data)
     form = link.form
-    if form is None or not form.fits(data, pos):
-        form = read_form(data, pos)
-        if form is None:
-            return 0
-        link.form = form
+    if form is None:
+        return _take_other(parser, link, events)
     session = link.session
     front, mark, tail, settled = form.front, form.mark, form.tail, form.settled
     unpack, least = form.layout.unpack_from, form.size
@@ -121,8 +118,18 @@ def _take_run(parser: FrameParser, link: Receiver, events: list[Event]) -> int:
         number += 1
         pos = stop
     run = number - due
-    if run:
-        parser.pos = pos
-        session.count_in(run)
-        link.count_in(run)
+    if not run:
+        return 0 if form.fits(data, pos) else _take_other(parser, link, events)
+    parser.pos = pos
+    session.count_in(run)
+    link.count_in(run)
     return run
+
+
+def _take_other(parser: FrameParser, link: Receiver, events: list[Event]) -> int:
+    """The same, of a form that is not the remembered one."""
+    form = read_form(parser.data, parser.pos)
+    if form is None:
+        return 0
+    link.form = form
+    return _take_run(parser, link, events)

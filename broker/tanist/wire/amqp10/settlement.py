@@ -61,12 +61,14 @@ class Settlement:
 
     def write(self, output: Output, channel: int) -> None:
         """Put everything that waits."""
-        if len(self._accepted):
-            for first, last in self._accepted.pairs():
+        accepted = self._accepted
+        if accepted.lasts:
+            for first, last in accepted.pairs():
                 wire_last = None if first == last else last & WIRE_MASK
                 body = encode_disposition(RECEIVER, first & WIRE_MASK, wire_last, True)
                 output.frame(channel, body)
-            self._accepted = Ranges()
+            accepted.firsts.clear()
+            accepted.lasts.clear()
         if self._others:
             for verdict in self._others.values():
                 for first, last in verdict.ranges.pairs():

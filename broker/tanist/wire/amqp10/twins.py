@@ -32,6 +32,12 @@ _ACCEPTED_LONG: Final = b"\x00\x53\x24\xc0\x01\x00"
 
 _UINT: Final = struct.Struct(">BI")
 
+_ONE: Final = b"\x00\x53\x15\xc0\x0d\x05"
+_MANY: Final = b"\x00\x53\x15\xc0\x11\x05"
+_ACCEPT_ONE: Final = struct.Struct(">6sBBIBB4s")
+_ACCEPT_MANY: Final = struct.Struct(">6sBBIBIB4s")
+"""How most dispositions of ours begin, and what they look like: of one delivery, of several."""
+
 NO_NUMBER: Final = -1
 """An absent uint, while reading."""
 
@@ -286,6 +292,14 @@ def encode_continuation(handle: int, more: bool) -> bytes:
 
 def encode_disposition(role: bool, first: int, last: int | None, settled: bool) -> bytes:
     """The disposition that these deliveries are accepted."""
+    if first > 255:
+        role_code, settled_code = 0x41 if role else 0x42, 0x41 if settled else 0x40
+        if last is None:
+            return _ACCEPT_ONE.pack(_ONE, role_code, 0x70, first, 0x40, settled_code, _ACCEPTED)
+        if last > 255:
+            return _ACCEPT_MANY.pack(
+                _MANY, role_code, 0x70, first, 0x70, last, settled_code, _ACCEPTED
+            )
     body = b"%b%b%b%b%b" % (
         b"\x41" if role else b"\x42",
         _uint(first),
