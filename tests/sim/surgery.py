@@ -157,22 +157,19 @@ def ignore_epochs() -> Damage:
     return damage
 
 
-class Uncounted(Entry):
-    """An entry that has never been delivered before, if one asks for its delivery-count."""
-
-    __slots__ = ()
-
-    @property
-    def delivery_count(self) -> int:
-        return max(0, self.deliveries - 1)
-
-
 def forget_counts() -> Damage:
     """A promoted broker flags what may have been delivered, and counts no delivery before its own.
 
     The class of entries is replaced.
     """
     serving = False
+
+    class Uncounted(Entry):
+        __slots__ = ()
+
+        @property
+        def delivery_count(self) -> int:
+            return max(0, self.deliveries - 1)
 
     def damage(node: Node) -> None:
         nonlocal serving
