@@ -134,7 +134,9 @@ class Server(Raw):
 
 def _facts(event: Event) -> tuple[object, ...]:
     facts: list[object] = [type(event)]
-    for name in type(event).__slots__:
+    for name in dir(type(event)):  # __slots__ are not there when it is compiled
+        if name.startswith("_"):
+            continue
         value = getattr(event, name)
         if name == "link":
             value = (value.session.channel, value.name)
