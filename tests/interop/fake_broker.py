@@ -133,6 +133,7 @@ class Connection:
             self.state.write("put", queue, producer, sn)
         if os.environ.get("FAKE_FAULT") == "invent" and sn == 50:
             self.state.queues[queue].append(["nobody", 1, False])
+            self.state.write("put", queue, "nobody", 1)  # or a kill might take it back
         return "ok"
 
     def get(self, queue, **_):
