@@ -31,7 +31,6 @@ TOPIC: Final = "topic"
 TEMPORARY_QUEUE: Final = "temporary-queue"
 TEMPORARY_TOPIC: Final = "temporary-topic"
 CREATE_ON_DEMAND: Final = "create-on-demand"
-TOPIC_TYPE: Final = "topic"
 
 ADDRESS_SHOWN: Final = 80
 """Characters of an address in an error."""

@@ -308,24 +308,3 @@ def encode_disposition(role: bool, first: int, last: int | None, settled: bool) 
         _ACCEPTED,
     )
     return b"%b%c\x05%b" % (_DISPOSITION, len(body) + 1, body)
-
-
-def encode_flow(
-    next_incoming_id: int | None,
-    incoming_window: int,
-    next_outgoing_id: int,
-    outgoing_window: int,
-    handle: int | None = None,
-    delivery_count: int | None = None,
-    link_credit: int | None = None,
-) -> bytes:
-    """The flow of a session, or of a link, that wants nothing but to tell its state."""
-    numbers = [next_incoming_id, incoming_window, next_outgoing_id, outgoing_window]
-    if link_credit is not None:
-        numbers += [handle, delivery_count, link_credit]
-    elif delivery_count is not None:
-        numbers += [handle, delivery_count]
-    elif handle is not None:
-        numbers.append(handle)
-    body = b"".join([_uint(number) for number in numbers])
-    return b"%b%c%c%b" % (_FLOW, len(body) + 1, len(numbers), body)

@@ -191,10 +191,8 @@ def test_dispositions_are_written_alike(
     numbers=st.tuples(perhaps, uints, uints, uints),
     link=st.tuples(perhaps, perhaps, perhaps),
 )
-def test_flows_are_written_alike(numbers: Drawn, link: Drawn) -> None:
-    expected = encode_composite(Flow(*numbers, *link))
-    assert twins.encode_flow(*numbers, *link) == expected
-    assert agree("flow", expected)
+def test_flows_are_read_alike(numbers: Drawn, link: Drawn) -> None:
+    assert agree("flow", encode_composite(Flow(*numbers, *link)))
 
 
 CODES = (b"\x40", b"\x41", b"\x42")
