@@ -40,6 +40,9 @@ BINDINGS_MAX: Final = 65_536
 NAME_BYTES_MAX: Final = 255
 """Longest name or key: str8 of AMQP 0-10."""
 
+TEXT_BYTES_MAX: Final = 65_535
+"""Longest text of an argument: str16 of AMQP 0-10."""
+
 
 @dataclass(frozen=True)
 class BoundResult:
@@ -122,6 +125,7 @@ class Bindings(Delivery):
             _check_same(present, type, alternate_exchange)
             self._announce_exchange(present, actor, False)
             return present
+        check_arguments(arguments or {})
         record = ExchangeDeclared(
             name, type, durable, alternate_exchange, dict(arguments or {}), auto_delete
         )
@@ -228,6 +232,7 @@ class Bindings(Delivery):
         source = self.find_exchange(exchange)
         require_access(target, actor, "bind")
         given = dict(arguments or {})
+        check_arguments(given)
         self._require_writable(target)
         source.check(target, key, given)
         if given.get(EXCLUSIVE_BINDING) and type(source) is Exchange:
@@ -359,6 +364,20 @@ def check_name(name: str) -> None:
             Condition.INVALID_ARGUMENT,
             f"Name longer than {NAME_BYTES_MAX} bytes: {name[:32]}...",
         )
+
+
+def check_arguments(arguments: Mapping[str, object]) -> None:
+    """Raise BrokerError (INVALID_ARGUMENT) for what no record can carry.
+
+    Records are maps of AMQP 0-10; another protocol has longer names and texts.
+    """
+    for name, value in arguments.items():
+        check_name(name)
+        if isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) > TEXT_BYTES_MAX:
+            raise BrokerError(
+                Condition.INVALID_ARGUMENT,
+                f"Argument {name} is longer than {TEXT_BYTES_MAX} bytes",
+            )
 
 
 def _check_same(exchange: Exchange, type: str, alternate_exchange: str) -> None:

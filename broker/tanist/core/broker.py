@@ -18,7 +18,14 @@ from typing import Final
 from uuid import UUID
 
 from tanist.core.arguments import HA_UUID, explicit_level, queue_settings
-from tanist.core.bindings import BoundResult, check_name, limit, locked, require_access
+from tanist.core.bindings import (
+    BoundResult,
+    check_arguments,
+    check_name,
+    limit,
+    locked,
+    require_access,
+)
 from tanist.core.follower import Follower, IdRanges
 from tanist.core.following import Following
 from tanist.core.interest import Interest
@@ -134,6 +141,7 @@ class Broker(Relocation):
         check_name(name)
         self._check_alternate(alternate_exchange)
         arguments = dict(given)
+        check_arguments(arguments)
         settings = queue_settings(arguments, self.config.queue_limit_bytes)
         if len(self.queues) >= QUEUES_MAX:
             raise limit(f"Cannot create queue {name}: there are {QUEUES_MAX}")

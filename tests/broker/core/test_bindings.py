@@ -471,3 +471,16 @@ def test_bindings_of_an_exclusive_queue_are_its_owners() -> None:
     broker.unbind("amq.direct", "q", "k", actor())
     broker.bind("amq.direct", "q", "m", None, actor())
     assert broker.queues["q"].bindings
+
+
+@pytest.mark.parametrize("arguments", [{"n" * 256: 1}, {"n": "x" * 65_536}])
+def test_arguments_that_no_record_can_carry_are_refused(arguments: dict[str, object]) -> None:
+    broker = with_queues(make_broker(), "q")
+    wide = {"x-match": "all", **arguments}
+    with refused(Condition.INVALID_ARGUMENT):
+        broker.declare_queue("wide", actor(), arguments=arguments)
+    with refused(Condition.INVALID_ARGUMENT):
+        broker.declare_exchange("wide", "topic", actor(), arguments=arguments)
+    with refused(Condition.INVALID_ARGUMENT):
+        broker.bind("amq.match", "q", "k", wide, actor())
+    assert broker.journal == []

@@ -1,8 +1,9 @@
 """Annotations that an outcome ("modified") adds to a message for its next deliveries.
 
 The message of the one entry is replaced by another with the annotations merged in; other queues
-that have the same message do not see them, and neither do the backups: after a failover the message
-is as it was published. Source: AMQP 1.0, 3.2.10, 3.4.5.
+that have the same message do not see them, and neither do the backups that have it already: after a
+failover to one of them the message is as it was published. What is added counts against the limit
+of the queue. Source: AMQP 1.0, 3.2.10, 3.4.5.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from tanist.wire.amqp10.sections import (
 from tanist.wire.amqp10.values import Annotations, Fields
 
 ANNOTATIONS_MAX: Final = 64 * 1024
-"""Octets of the annotations of a message after a merge: no queue limit counts them. What would be
-larger is not merged."""
+"""Octets of the annotations of a message after a merge. What would be larger is not merged."""
 
 
 def annotate(entry: Entry, added: Fields) -> None:
     """Merge ``added`` into the message annotations of ``entry``.
 
-    A message whose annotations cannot be read is left as it is: its producer broke it.
+    A message whose annotations cannot be read is left as it is: its producer broke it. So is one on
+    a queue that has no room for them.
     """
     message = entry.message
     body = message.body if message.form == AMQP_1_0 else to_amqp10(message)
@@ -54,5 +55,9 @@ def annotate(entry: Entry, added: Fields) -> None:
         message.origin,
         AMQP_1_0,
     )
-    annotated.size = message.size  # what its queue has counted
+    queue = entry.queue
+    more = annotated.size - message.size
+    if queue.policy.bytes_max and queue.bytes + more > queue.policy.bytes_max:
+        return
+    queue.enqueued_bytes += more
     entry.message = annotated

@@ -243,6 +243,23 @@ class Attaching:
         else:
             address = source.address or ""
             node = self.nodes.resolve(address, source.capabilities, properties, actor)
+        try:
+            return self._consume_from(state, wire, attach, source, node, filters)
+        except BrokerError:
+            if source.dynamic and node.dynamic is not None:
+                node.dynamic.delete()
+            raise
+
+    def _consume_from(
+        self,
+        state: SessionState,
+        wire: Sender,
+        attach: Attach,
+        source: Source,
+        node: Node,
+        filters: Filters,
+    ) -> AttachAnswer:
+        """Subscribe to ``node``. Raises: BrokerError; there is no subscription then."""
         consumer = self._consumer(state, wire, attach, source)
         browses = source.distribution_mode == COPY and node.queue is not None
         if node.queue is not None:

@@ -52,10 +52,11 @@ TXN_ID: Final = "txn-id"
 class Consumer(Sink):
     """Delivers the entries of ``subscription`` on the link ``wire``.
 
-    ``count``: its deliveries that are unsettled. ``subscribed``: its queue if it is the
-    subscription of a topic, ``dynamic``: its node if that was made for a link. ``default_outcome``:
-    of what is not settled otherwise. ``alive``: it may send. ``header``: that of the last message
-    delivered for the first time, which was ``durable`` and had ``priority``: mostly all are alike.
+    ``count``: its deliveries that are unsettled; ``full``: it was refused more of them.
+    ``subscribed``: its queue if it is the subscription of a topic, ``dynamic``: its node if that
+    was made for a link. ``default_outcome``: of what is not settled otherwise. ``alive``: it may
+    send. ``header``: that of the last message delivered for the first time, which was ``durable``
+    and had ``priority``: mostly all are alike.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Consumer(Sink):
         "default_outcome",
         "durable",
         "dynamic",
+        "full",
         "header",
         "key",
         "link",
@@ -112,6 +114,7 @@ class Consumer(Sink):
         self.alive = True
         self.attached = False
         self.count = 0
+        self.full = False
         self.tag = 0
         self.durable = False
         self.priority = -1
@@ -121,7 +124,10 @@ class Consumer(Sink):
 
     def ready(self) -> bool:
         """Whether the link takes more in this step."""
-        if self.count >= UNSETTLED_MAX or not self.session.writable:
+        if self.count >= UNSETTLED_MAX:
+            self.full = True
+            return False
+        if not self.session.writable:
             return False
         return self.work.takes(self.link)
 

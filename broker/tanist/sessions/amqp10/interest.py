@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from tanist.core.bindings import NAME_BYTES_MAX
 from tanist.core.exchange import fits
 from tanist.core.interest import Interest
 from tanist.core.records import Entry
@@ -65,6 +66,8 @@ class LinkInterest(Interest):
         if self.direct is not None or self.topics is not None:
             subject = lookup(entry)(SUBJECT)
             text = subject if isinstance(subject, str) else ""
+            if len(text) > NAME_BYTES_MAX:
+                return False  # no key is so long, and patterns are not made for it
             if self.direct is not None and text != self.direct:
                 return False
             if self.topics is not None and not self.topics.match(text):

@@ -17,7 +17,7 @@ Source: AMQP 1.0, 3.4; 3.5.3 "source" for the default outcome.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tanist.core.broker import Broker
 from tanist.core.records import Entry
@@ -34,6 +34,9 @@ from tanist.wire.amqp10.composites import (
 )
 from tanist.wire.amqp10.events import Disposed
 from tanist.wire.amqp10.session import Session
+
+if TYPE_CHECKING:
+    from tanist.sessions.amqp10.consumer import Consumer
 
 TERMINAL: Final = (Accepted, Rejected, Released, Modified)
 
@@ -108,9 +111,13 @@ def _modify(
             annotate(entry, outcome.message_annotations)
     if outcome.undeliverable_here:
         too_many: list[Entry] = []
+        full: Consumer | None = None
         for sent in deliveries:
-            entry = sent.entry
-            if entry.holder is sent.consumer.subscription and not sent.consumer.refuse(entry):
+            entry, consumer = sent.entry, sent.consumer
+            if entry.holder is not consumer.subscription:
+                continue
+            if consumer is full or not consumer.refuse(entry):
+                full = consumer  # it would look through all that it refused, for each of them
                 too_many.append(entry)
         if too_many:
             broker.reject(too_many)

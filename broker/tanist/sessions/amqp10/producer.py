@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tanist.core.bindings import check_name
 from tanist.core.broker import Broker
 from tanist.core.follower import Pledge
 from tanist.core.message import AMQP_1_0, NEVER, Message
@@ -198,6 +199,7 @@ class Producer(Held):
                 exchange, key = self._relay(way.to, way.subject)
             elif not key:
                 key = way.subject or self.subject
+            check_name(key)
         return Message(
             b"",
             body,
@@ -256,6 +258,11 @@ class Producer(Held):
     def _fail(self, event: Delivery, error: BrokerError) -> None:
         """The message is not taken: say so, if anybody wants to know."""
         symbol = symbol_of(error)
+        state = event.state
+        if event.settled and isinstance(state, TransactionalState):
+            transaction = self.state.transactions.get(state.txn_id)
+            if transaction is not None:  # all of it or nothing, and nobody else can say so
+                transaction.owner.fail(transaction, error.text)
         if not event.settled and self.rejects:
             self.settle(event.id, event.id, Rejected(Error(symbol, error.text)))
         if error.condition is Condition.RESOURCE_DELETED or (

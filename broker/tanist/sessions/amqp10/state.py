@@ -100,6 +100,8 @@ class SessionState(Held):
     def take(self, first: int, last: int) -> list[tuple[int, Sent]]:
         """Forget the unsettled deliveries ``first`` to ``last``, and return those there were.
 
+        A consumer that had too many of them gets more.
+
         It costs what is unsettled, never the width of the range.
         """
         unsettled = self.unsettled
@@ -108,13 +110,16 @@ class SessionState(Held):
             for number in range(first, last + 1):
                 sent = unsettled.pop(number, None)
                 if sent is not None:
-                    sent.consumer.count -= 1
                     taken.append((number, sent))
-            return taken
-        for number in [number for number in unsettled if first <= number <= last]:
-            sent = unsettled.pop(number)
-            sent.consumer.count -= 1
-            taken.append((number, sent))
+        else:
+            for number in [number for number in unsettled if first <= number <= last]:
+                taken.append((number, unsettled.pop(number)))
+        for _, sent in taken:
+            consumer = sent.consumer
+            consumer.count -= 1
+            if consumer.full:
+                consumer.full = False
+                consumer.broker.wake(consumer.subscription)
         return taken
 
     def answer(self, answer: Answer) -> None:

@@ -85,7 +85,7 @@ def queue_name(link: Link10, link_name: str, source: Source | None, durable: boo
     if SHARED not in capabilities and source is not None:
         base, everywhere = link_name, False
     name = base if everywhere else f"{link.container_id}_{base}"
-    return name if durable or SHARED not in capabilities else f"{name}{DELIMITER}volatile"
+    return name if durable else f"{name}{DELIMITER}volatile"
 
 
 def subscribe(

@@ -106,7 +106,8 @@ class Transaction:
             outcomes.apply(broker, [kept.sent for kept in deliveries], outcome)
             for kept in deliveries:
                 if not kept.settled:
-                    self.session.settle_sent(kept.first, kept.last, outcome)
+                    answer = outcomes.Settled(self.session, kept.first, kept.last, outcome)
+                    self.state.answer(answer)
         self.messages = []
         self.kept = []
 

@@ -35,7 +35,8 @@ def test_they_are_merged_and_the_rest_stays(node: Node10, before: dict[str, obje
     assert old.body == body
     for name in ("exchange", "routing_key", "durable", "priority", "expires_at", "redelivered"):
         assert getattr(new, name) == getattr(old, name)
-    assert (new.origin, new.form, new.size) == (3, AMQP_1_0, old.size)
+    assert (new.origin, new.form, new.size) == (3, AMQP_1_0, len(new.body))
+    assert entry.queue.bytes == new.size - old.size, "the limit of the queue counts what is added"
 
 
 def test_a_message_that_cannot_be_read_is_left_as_it_is(node: Node10) -> None:

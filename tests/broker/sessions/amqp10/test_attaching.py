@@ -211,3 +211,13 @@ def test_users_are_the_actors_of_what_is_made(node: Node10) -> None:
     session = Client10(node, user="anna").begin()
     session.sender("made", capabilities=("create-on-demand",))
     assert node.broker.queues["made"].creator == "anna@QPID"
+
+
+def test_a_dynamic_node_goes_when_its_link_is_refused(node: Node10, session: Session10) -> None:
+    """A plain queue has the name that the subscription would have."""
+    name = f"{session.client.link.container_id}_in|volatile"
+    node.broker.declare_queue(name, NOBODY)
+    before = set(node.broker.exchanges)
+    link = session.receiver(None, "in", dynamic=True, capabilities=("topic",))
+    assert session.refused(link) == "amqp:not-allowed"
+    assert set(node.broker.exchanges) == before

@@ -266,6 +266,17 @@ def test_a_link_that_settles_nothing_gets_no_more_than_it_may(
     assert sink.ready()
 
 
+def test_it_gets_more_when_it_settles_some(node: Node10, full: Session10) -> None:
+    (state,) = node.sessions10.sessions_of(full.client.link)
+    link = full.receiver("q", credit=1)
+    (sink,) = state.consumers.values()
+    sink.count += consumer.UNSETTLED_MAX - 1
+    full.flow(link, 2)
+    assert len(full.got) == 1
+    full.settle(full.got[0].id)
+    assert len(full.got) == 3, "all its credit, without anybody else's doing"
+
+
 def test_large_messages_are_not_written_all_at_once(node: Node10, session: Session10) -> None:
     sender = session.sender("q")
     body = b"x" * 200_000

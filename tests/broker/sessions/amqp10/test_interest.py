@@ -134,3 +134,8 @@ def test_0_10_messages_are_selected_by_their_headers(node: Node10, session: Sess
         old.publish("q", b"%d" % number, properties={"application_headers": {"n": number}})
     session.receiver("q", credit=9, filter=filters(selector="n = 2"))
     assert len(session.got) == 1
+
+
+def test_no_pattern_wants_a_subject_longer_than_any_key(node: Node10) -> None:
+    octets = message(b"x", properties=Properties(subject="s" * 256))
+    assert not LinkInterest(topic="#").wants(entry_of(node, octets))

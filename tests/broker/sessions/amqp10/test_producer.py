@@ -290,3 +290,11 @@ def test_messages_go_to_0_10_consumers_too(node: Node10, session: Session10) -> 
     assert got.body == b"new"
     assert got.properties.priority == 7
     assert got.properties.durable
+
+
+@pytest.mark.parametrize("address", ["amq.topic", None])
+def test_a_subject_longer_than_any_key_is_rejected(session: Session10, address: str | None) -> None:
+    """Records have no room for it."""
+    octets = message(b"x", properties=Properties(to="amq.topic", subject="s" * 256))
+    number = session.send(session.sender(address), octets)
+    assert session.outcome(number) == "amqp:invalid-field"

@@ -48,13 +48,13 @@ def test_a_volatile_subscription_begins_and_ends_with_its_link(
 ) -> None:
     tell(node, "before")
     link = subscribed(shop)
-    queue = node.broker.queues["shop_sub"]
+    queue = node.broker.queues["shop_sub|volatile"]
     assert queue.number == 0, "nobody else will ever have it"
     tell(node, "a", "b.c")
     shop.client.pump()
     assert shop.bodies == [b"a", b"b.c"]
     shop.close(link, closed=False)
-    assert "shop_sub" not in node.broker.queues
+    assert "shop_sub|volatile" not in node.broker.queues
     assert not node.broker.exchanges["amq.topic"].bindings
 
 
@@ -67,7 +67,7 @@ def test_it_ends_with_session_and_connection(node: Node10, shop: Session10, end:
         shop.client.pump()
     else:
         shop.client.drop()
-    assert "shop_sub" not in node.broker.queues
+    assert "shop_sub|volatile" not in node.broker.queues
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_a_subscription_gets(
     tell(node, "a.b", "a.c", "b", exchange=address.partition("/")[0])
     shop.client.pump()
     assert shop.bodies == [subject.encode() for subject in wanted]
-    assert node.broker.queues["shop_sub"].count == len(wanted), "the others are not kept"
+    assert node.broker.queues["shop_sub|volatile"].count == len(wanted), "the others are not kept"
 
 
 def test_headers_mean_nothing_to_other_exchanges_and_that_is_told(shop: Session10) -> None:
@@ -108,7 +108,7 @@ def test_no_local(node: Node10, shop: Session10) -> None:
     tell(node, "theirs")
     shop.client.pump()
     assert shop.bodies == [b"theirs"]
-    assert node.broker.queues["shop_sub"].count == 1
+    assert node.broker.queues["shop_sub|volatile"].count == 1
 
 
 def test_a_durable_subscription_waits_for_its_link(node: Node10, shop: Session10) -> None:
@@ -316,3 +316,16 @@ def test_a_subscription_outlives_its_client_in_what_backups_know(node: Node10, s
     queue = node.broker.queues["shop_sub"]
     assert queue.arguments["tanist.topic"] == "amq.topic"
     assert queue.arguments["qpid.filter"] == "size = 1"
+
+
+def test_a_volatile_and_a_durable_one_of_a_link_are_two(node: Node10, shop: Session10) -> None:
+    link = subscribed(shop, timeout=60)
+    shop.close(link, closed=False)
+    link = subscribed(shop, **DURABLE)
+    queue = node.broker.queues["shop_sub"]
+    assert queue.durable
+    assert not queue.auto_delete
+    shop.close(link, closed=False)
+    node.tick(61.0)
+    assert "shop_sub" in node.broker.queues
+    assert "shop_sub|volatile" not in node.broker.queues

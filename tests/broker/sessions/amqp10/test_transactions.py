@@ -222,6 +222,28 @@ def test_settled_transfers_take_part(busy: Busy) -> None:
     assert busy.depths == (1, 1)
 
 
+def test_a_settled_transfer_that_cannot_be_kept_rolls_all_back(busy: Busy) -> None:
+    """All of it or nothing; and there is nothing else to tell it with."""
+    state = busy.session.within(busy.txn)
+    busy.session.send(busy.results, settled=True, state=state)
+    busy.session.send(busy.results, b"no message", settled=True, state=state)
+    error = busy.session.detached["coordinator"]
+    assert error is not None
+    assert error.condition == "amqp:transaction:rollback"
+    assert busy.depths == (1, 0)
+
+
+def test_that_we_settled_is_told_when_the_commit_is_safe(slow: Node10) -> None:
+    busy = Busy(slow)
+    slow.open_gate()
+    busy.dispose(Accepted(), settled=False)
+    assert busy.discharge() is None
+    assert busy.job not in busy.session.confirmed
+    slow.open_gate()
+    busy.session.client.pump()
+    assert busy.job in busy.session.confirmed
+
+
 def test_a_transaction_that_keeps_too_much_is_told(busy: Busy) -> None:
     state = busy.session.within(busy.txn)
     large = message(bytes(BYTES_MAX // 2))
