@@ -25,32 +25,30 @@ class Containers:
 
     def __init__(self, drop: Callable[[Front], None]) -> None:
         self._drop = drop
-        self._holders: dict[tuple[str, str], Front] = {}
-        self._held: dict[int, tuple[str, str]] = {}
-        self._intervals: dict[int, float] = {}
+        self._holders: dict[tuple[str, str], tuple[Front, float]] = {}
 
-    def claim(self, front: Front, container_id: str, interval_s: float, now: float) -> None:
-        """``front``, of which the user is known, wants to be the only one.
+    def clear(self, user: str, container_id: str, now: float) -> None:
+        """Somebody wants to hold it: drop a holder that has fallen silent. Raises: InUse."""
+        present = self._holders.get((user, container_id))
+        if present is None:
+            return
+        holder, interval_s = present
+        if now - holder.heard_at <= max(STALE_S, interval_s):
+            raise InUse(
+                f"container {container_id!r} is connected already, from {holder.peer}; use "
+                "another container-id (JMS: client id)"
+            )
+        self._drop(holder)
 
-        ``interval_s``: how often it says that it lives, 0 if it does not. Raises: InUse.
+    def hold(self, front: Front, container_id: str, interval_s: float) -> None:
+        """``front``, of which the user is known, holds it until it leaves.
+
+        ``interval_s``: how often it says that it lives; it must.
         """
-        key = (front.user, container_id)
-        holder = self._holders.get(key)
-        if holder is not None:
-            patience_s = max(STALE_S, self._intervals[holder.number])
-            if now - holder.heard_at <= patience_s:
-                raise InUse(
-                    f"container {container_id!r} is connected already, from {holder.peer}; use "
-                    "another container-id (JMS: client id)"
-                )
-            self._drop(holder)
-        self._holders[key] = front
-        self._held[front.number] = key
-        self._intervals[front.number] = interval_s
+        self._holders[front.user, container_id] = (front, interval_s)
 
-    def leave(self, front: Front) -> None:
+    def leave(self, front: Front, container_id: str) -> None:
         """``front`` is gone."""
-        key = self._held.pop(front.number, None)
-        self._intervals.pop(front.number, None)
-        if key is not None and self._holders.get(key) is front:
-            del self._holders[key]
+        present = self._holders.get((front.user, container_id))
+        if present is not None and present[0] is front:
+            del self._holders[front.user, container_id]

@@ -7,7 +7,7 @@ long as another connection with that id is evidently alive; one that has fallen 
 predecessor, and dropped.
 
 The idle time-out mirrors the client's, as in the original: we advertise what it advertises, and
-believe it dead after twice that. Specification: clients.md section 4 to 6, R1 to R3, R6.
+believe it dead after twice that; a client that wants to be alone and has none gets one of ours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tanist.node.admission import CATEGORY, Admission, Refused
 from tanist.node.cluster import Cluster
 from tanist.node.config import NodeConfig
 from tanist.node.containers import Containers, InUse
-from tanist.node.front import Front, Kind, Verdict
+from tanist.node.front import Front, Verdict
 from tanist.node.identity import PRODUCT
 from tanist.node.outbox import Outbox
 from tanist.security.sasl import ANONYMOUS, Authenticator
@@ -41,6 +41,14 @@ SOLE_CAPABILITY: Final = "sole-connection-for-container"
 
 IDLE_LIMIT_MIN_S: Final = 1.0
 """However short a silence the client wants to notice, we wait at least so long for it."""
+
+SOLE_LIMIT_S: Final = 60.0
+"""The limit for a client without one that wants its container-id for itself: of a connection that
+need not say anything nobody could tell whether it lives."""
+
+NAME_BYTES_MAX: Final = 255
+TEXT_BYTES_MAX: Final = 65_535
+"""What management, which speaks 0-10, can show of a name and of a text."""
 
 PROTOCOL: Final = "AMQP 1.0"
 
@@ -117,9 +125,10 @@ class Front10(Front):
 
     def close_sessions(self) -> None:
         """See ``Front``."""
-        self._containers.leave(self)
-        if self._link is not None:
-            self._sessions.close_link(self._link)
+        link = self._link
+        if link is not None:
+            self._containers.leave(self, link.container_id)
+            self._sessions.close_link(link)
 
     def _handle(self, events: list[Event], now: float) -> Verdict:
         for event in events:
@@ -157,16 +166,15 @@ class Front10(Front):
         peer_limit_s = (wanted.idle_time_out or 0) / 1000
         sole = SOLE_CAPABILITY in wanted.desired_capabilities
         try:
+            if sole and self._cluster.serves_clients:
+                self._containers.clear(self.user, wanted.container_id, now)
             self._admission.admit(self, ADMIN_PROPERTY in properties)
-            if sole:
-                self._containers.claim(self, wanted.container_id, peer_limit_s, now)
         except Refused as refused:
             if not refused.text:
                 return Verdict.DROP
             connection.close(RESOURCE_LIMIT_EXCEEDED, refused.text)
             return Verdict.GOES_ON
         except InUse as in_use:
-            self.kind = Kind.OPENING
             self._outbox.log("info", CATEGORY, f"{self.peer}: {in_use}")
             info: Fields = {"invalid-field": Symbol("container-id")}
             connection.close(INVALID_FIELD, str(in_use), info)
@@ -175,6 +183,9 @@ class Front10(Front):
             connection, self.number, connection.user, self.peer, now, wanted.container_id
         )
         limit_s = max(2 * peer_limit_s, IDLE_LIMIT_MIN_S) if peer_limit_s else 0.0
+        if sole:
+            limit_s = limit_s or SOLE_LIMIT_S
+            self._containers.hold(self, wanted.container_id, limit_s / 2)
         capabilities = (*OFFERED_CAPABILITIES, SOLE_CAPABILITY) if sole else OFFERED_CAPABILITIES
         more = connection.open_ok(
             str(self._config.system_id), limit_s, capabilities, self._properties()
@@ -238,11 +249,13 @@ def _plain(properties: Fields) -> dict[str, Plain]:
     """What management shows of a client's properties: texts and numbers."""
     plain: dict[str, Plain] = {}
     for name, value in properties.items():
+        if len(str(name).encode()) > NAME_BYTES_MAX:
+            continue
         if isinstance(value, bool):
             plain[str(name)] = value
         elif isinstance(value, int):
             plain[str(name)] = int(value)
-        elif isinstance(value, str):
+        elif isinstance(value, str) and len(value.encode()) <= TEXT_BYTES_MAX:
             plain[str(name)] = str(value)
     return plain
 
@@ -260,7 +273,7 @@ def _session(state: SessionState) -> SessionFacts:
 def _subscription(consumer: Consumer) -> SubscriptionFacts:
     subscription = consumer.subscription
     return SubscriptionFacts(
-        subscription.name,
+        subscription.name.encode()[:NAME_BYTES_MAX].decode("utf-8", "ignore"),
         subscription.queue.name,
         not subscription.acquire,
         not consumer.settles,

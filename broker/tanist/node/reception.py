@@ -168,6 +168,8 @@ class Reception:
 
     def _drop(self, front: Front) -> None:
         """It is in the way of its successor."""
+        text = f"{front.peer} has said nothing for long; its container connects again"
+        self._outbox.log("notice", "Protocol", text)
         self._over(front, Verdict.DROP, front.heard_at)
 
     def _forget(self, front: Front, now: float) -> None:

@@ -64,10 +64,3 @@ def sniff(data: bytes) -> Protocol | None:
         if header.startswith(start):
             return None
     return Protocol.UNKNOWN
-
-
-def answer(protocol: Protocol) -> bytes:
-    """The header that answers ``protocol`` when it is not spoken: one that is."""
-    if protocol in (Protocol.AMQP_1_0, Protocol.AMQP_1_0_TLS):
-        return HEADER_1_0_SASL
-    return HEADER_0_10

@@ -21,44 +21,45 @@ def with_drops() -> tuple[Containers, list[int]]:
 
 def test_the_living_keep_their_id() -> None:
     containers, dropped = with_drops()
-    containers.claim(front(1), "c", 0.0, 0.0)
+    containers.hold(front(1), "c", 1.0)
     with pytest.raises(InUse, match="container 'c' is connected already, from peer:1"):
-        containers.claim(front(2), "c", 0.0, STALE_S)
+        containers.clear("", "c", STALE_S)
     assert dropped == []
 
 
 def test_the_silent_are_dropped() -> None:
     containers, dropped = with_drops()
-    containers.claim(front(1), "c", 0.0, 0.0)
-    containers.claim(front(2), "c", 0.0, STALE_S + 0.1)
+    containers.hold(front(1), "c", 1.0)
+    containers.clear("", "c", STALE_S + 0.1)
     assert dropped == [1]
 
 
 def test_who_speaks_seldom_may_be_silent_for_longer() -> None:
     containers, dropped = with_drops()
-    containers.claim(front(1), "c", 15.0, 0.0)
+    containers.hold(front(1), "c", 15.0)
     with pytest.raises(InUse):
-        containers.claim(front(2), "c", 15.0, 15.0)
-    containers.claim(front(3), "c", 15.0, 15.1)
+        containers.clear("", "c", 15.0)
+    containers.clear("", "c", 15.1)
     assert dropped == [1]
 
 
 def test_an_id_is_free_when_its_holder_left_and_only_then() -> None:
     containers, dropped = with_drops()
     first, second = front(1), front(2)
-    containers.claim(first, "c", 0.0, 0.0)
-    containers.leave(second)
+    containers.hold(first, "c", 1.0)
+    containers.leave(second, "c")
     with pytest.raises(InUse):
-        containers.claim(second, "c", 0.0, 1.0)
-    containers.leave(first)
-    containers.claim(second, "c", 0.0, 1.0)
-    containers.leave(first)
+        containers.clear("", "c", 1.0)
+    containers.leave(first, "c")
+    containers.clear("", "c", 1.0)
+    containers.hold(second, "c", 1.0)
+    containers.leave(first, "c")
     with pytest.raises(InUse):
-        containers.claim(first, "c", 0.0, 1.0)
+        containers.clear("", "c", 1.0)
     assert dropped == []
 
 
 def test_ids_are_apart() -> None:
     containers, _ = with_drops()
-    containers.claim(front(1), "c", 0.0, 0.0)
-    containers.claim(front(2), "d", 0.0, 0.0)
+    containers.hold(front(1), "c", 1.0)
+    containers.clear("", "d", 0.0)

@@ -161,13 +161,28 @@ def test_a_container_that_is_evidently_alive_keeps_its_id() -> None:
 
 
 def test_a_container_that_fell_silent_is_a_dead_predecessor() -> None:
-    host = alone()
-    first = Guest10(host, settings(desired_capabilities=SOLE))
+    host = alone(max_connections=1)
+    wanted = settings(desired_capabilities=SOLE, idle_timeout_s=4.0)
+    first = Guest10(host, wanted)
+    first.connection.abandon()
     host.network.advance(2.1)
-    second = Guest10(host, settings(desired_capabilities=SOLE))
-    assert second.opened
+    second = Guest10(host, wanted)
+    assert second.opened, "its predecessor does not count any more"
     assert first.dropped
     assert front_gone(first)
+    assert [line for line in host.log if "its container connects again" in line]
+
+
+def test_who_wants_to_be_alone_must_say_that_it_lives() -> None:
+    """Otherwise nobody could tell a quiet holder from a dead one."""
+    host = alone()
+    first = Guest10(host, settings(desired_capabilities=SOLE))
+    remote = first.connection.remote
+    assert remote is not None
+    assert remote.idle_time_out == 30_000
+    host.network.advance(10.0)
+    assert Guest10(host, settings(desired_capabilities=SOLE)).error[0] == "amqp:invalid-field"
+    assert not first.dropped
 
 
 def test_an_id_is_free_again_with_its_connection() -> None:
@@ -189,6 +204,7 @@ def test_ids_that_nobody_wants_alone_are_shared() -> None:
 
 def test_management_sees_protocol_and_properties() -> None:
     wanted: dict[str, Value] = {"qpid.client_process": "p", "qpid.client_pid": 7, "odd": [1]}
+    wanted["n" * 256] = "cannot be shown, and hides nothing else"
     guest = Guest10(alone(), settings(properties=wanted))
     session = guest.session()
     facts = front_of(guest).facts()

@@ -7,12 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tanist.wire.negotiate import (
-    HEADER_0_10,
-    HEADER_1_0_SASL,
     HEADER_SIZE,
     HEADERS,
     Protocol,
-    answer,
     sniff,
 )
 
@@ -51,9 +48,3 @@ def test_the_verdict_comes_once_and_stays(data):
     if len(data) >= HEADER_SIZE:
         assert decided
         assert (decided[0] != Protocol.UNKNOWN) == (data[:HEADER_SIZE] in HEADERS)
-
-
-@pytest.mark.parametrize("protocol", list(Protocol))
-def test_what_is_not_spoken_is_answered_with_what_is(protocol):
-    one = protocol in (Protocol.AMQP_1_0, Protocol.AMQP_1_0_TLS)
-    assert answer(protocol) == (HEADER_1_0_SASL if one else HEADER_0_10)

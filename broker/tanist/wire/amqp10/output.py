@@ -18,6 +18,7 @@ from tanist.wire.amqp10.framing import (
     TYPE_AMQP,
     TYPE_SASL,
 )
+from tanist.wire.amqp10.shortening import shorten
 from tanist.wire.amqp10.values import Composite
 from tanist.wire.bell import Bell
 
@@ -73,8 +74,12 @@ class Output:
         return len(encode_performative(performative)) + FRAME_HEADER_SIZE <= self.frame_max
 
     def performative(self, channel: int, performative: Composite) -> None:
-        """Put a performative."""
-        self.frame(channel, encode_performative(performative))
+        """Put a performative; one that is too large for the peer is shortened, in place."""
+        body = encode_performative(performative)
+        if len(body) + FRAME_HEADER_SIZE > self.frame_max:
+            shorten(performative)
+            body = encode_performative(performative)
+        self.frame(channel, body)
 
     def sasl(self, body: Composite) -> None:
         """Put a SASL frame."""
