@@ -5,7 +5,8 @@ import pytest
 from tanist_interop import protocol
 from tanist_interop.checkers.finding import Valid
 from tanist_interop.checkers.operations import read
-from tanist_interop.checkers.outcomes import check, marks, results
+from tanist_interop.checkers.outcomes import CANNOT, check, marks, results
+from tanist_interop.scenarios.trials import OUTCOMES
 
 MARKS = {"redelivered": True, "count": 1, "first_acquirer": False}
 PLAIN = {"redelivered": False, "count": 0, "first_acquirer": True}
@@ -50,9 +51,9 @@ class Told:
         for part in parts:
             self.got(part, "d", 7, PLAIN)
 
-    def end(self, unsupported=""):
+    def end(self, unsupported="", client="c"):
         self.story.note(
-            "trial", case=self.case, client="c", queue="q", producer="p", holder="h", task=5,
+            "trial", case=self.case, client=client, queue="q", producer="p", holder="h", task=5,
             dead="dead" if self.case == "rejected" else "", unsupported=unsupported,
         )  # fmt: skip
         return check(read(self.story.records))
@@ -135,7 +136,31 @@ def test_a_case_that_was_not_made_shows_nothing(told):
     told.came([(1, 2)], PLAIN)
     finding = told.end("cannot")
     assert finding.valid is Valid.UNKNOWN
-    assert finding.problems == ("no case was made",)
+    assert finding.problems == (
+        "no case was made",
+        "c, killed: unsupported (cannot), and not listed as such",
+    )
+
+
+@pytest.mark.parametrize("case", OUTCOMES)
+@pytest.mark.parametrize("client", [*CANNOT, "jms-1.0", "python-proton", "python-qpid", "new"])
+def test_only_what_is_listed_may_be_unsupported(told, client, case):
+    told.begin("killed")
+    told.came([(1, 2)], MARKS)
+    told.end()
+    told.case = case
+    finding = told.end("cannot", client)
+    if case in CANNOT.get(client, ()):
+        assert finding.problems == ()
+        assert finding.valid is Valid.TRUE
+    else:
+        text = f"{client}, {case}: unsupported (cannot), and not listed as such"
+        assert finding.problems == (text,)
+        assert finding.valid is Valid.UNKNOWN
+
+
+def test_a_program_that_holds_nothing_can_make_no_case():
+    assert sorted(CANNOT["cpp-qpid"]) == sorted(OUTCOMES)
 
 
 def test_a_case_in_which_nothing_was_held_shows_nothing(story):

@@ -67,6 +67,8 @@ def test_messages_that_do_not_come_again_are_found(play, monkeypatch):
 
 def test_what_a_program_cannot_do_is_unsupported(play, monkeypatch):
     monkeypatch.setenv("FAKE_CLIENT", "clumsy")
+    listed = dict.fromkeys("ab", ("rejected", "dropped", "rolled-back"))
+    monkeypatch.setattr("tanist_interop.checkers.outcomes.CANNOT", listed)
     verdict = play()
     assert verdict.as_json()["problems"] == []
     assert verdict.valid is Valid.TRUE
@@ -74,6 +76,15 @@ def test_what_a_program_cannot_do_is_unsupported(play, monkeypatch):
     assert reasons["rolled-back"] == "the library has no transactions"
     assert reasons["rejected"] == reasons["dropped"] == "never rejects"
     assert reasons["killed"] == ""
+
+
+def test_what_a_program_should_be_able_to_do_is_not_unsupported(play, monkeypatch):
+    monkeypatch.setenv("FAKE_CLIENT", "clumsy")
+    verdict = play()
+    assert verdict.valid is Valid.UNKNOWN
+    text = "outcomes: a, rejected: unsupported (never rejects), and not listed as such"
+    assert text in verdict.as_json()["problems"]
+    assert len(verdict.as_json()["problems"]) == 2 * 3
 
 
 def test_if_nobody_can_hold_nothing_is_shown(play, monkeypatch):
