@@ -1,8 +1,10 @@
 """Fidelity: what one client program sends as a value, another is handed out as the same value, or
 as what the rules of ``losses`` say, with their reasons. Anything else is wrong.
 
-When all programs of the rules ran, a reason that nothing needed is wrong as well: it would hide
-the next loss.
+Every known program that is there must know values, and every value of the scenario must have gone
+from each of them to each; what is missing leaves the run without a verdict. When all programs
+of the rules ran and nothing is missing, a reason that nothing needed is wrong as well: it would
+hide the next loss.
 """
 
 from __future__ import annotations
@@ -78,17 +80,45 @@ def _cell(note: dict[str, object]) -> Cell:
     return out
 
 
-def check(ops: Operations) -> Finding:
-    """Nothing is lost but what is listed, and nothing is listed that is not lost."""
+def greeted(ops: Operations) -> dict[str, bool]:
+    """The known programs that are there, in order, and whether all their processes know values."""
+    out: dict[str, bool] = {}
+    for note in history.notes(ops.records, "client"):
+        greeting = cast("dict[str, object]", note.event["init_ok"])
+        name = str(greeting["client"])
+        if name in PROGRAMS:
+            said = "values" in cast("list[str]", greeting.get("capabilities", []))
+            out[name] = out.get(name, True) and said
+    return dict(sorted(out.items()))
+
+
+def missing(there: dict[str, bool], found: list[Cell], wanted: list[str]) -> list[str]:
+    """What was to be exchanged between these programs and was not, a line per pair."""
+    out = [f"{name} knows no values" for name, able in there.items() if not able]
+    out += [] if wanted else ["the scenario names no values"]
+    made = {(cell.sender, cell.receiver, f"{cell.place} {cell.case}") for cell in found}
+    able = [name for name in there if there[name]]
+    for sender, receiver in [(sender, receiver) for sender in able for receiver in able]:
+        gaps = [value for value in wanted if (sender, receiver, value) not in made]
+        if gaps:
+            where = f"{sender} > {receiver}"
+            out.append(f"{where}: {len(gaps)} of {len(wanted)} not exchanged, first {gaps[0]!r}")
+    return out
+
+
+def check(ops: Operations, wanted: list[str]) -> Finding:
+    """Nothing is lost but what is listed, nothing is listed that is not lost, and none of the
+    ``wanted`` values (``values`` of the scenario) was left out."""
     found = cells(ops)
+    gaps = missing(greeted(ops), found, wanted)
     problems = [cell.problem for cell in found if cell.problem]
     used = {name for cell in found for name in cell.losses}
-    if {cell.sender for cell in found} >= set(PROGRAMS):
+    if not gaps and {cell.sender for cell in found} >= set(PROGRAMS):
         stale = sorted(losses.LOSSES.keys() - used)
         problems += [f"nothing is lost by the reason {name!r} any more" for name in stale]
     figures: dict[str, object] = {
         "cells": [asdict(cell) for cell in found],
         "reasons": {name: text for name, text in losses.LOSSES.items() if name in used},
     }
-    valid = Valid.FALSE if problems else Valid.TRUE if found else Valid.UNKNOWN
-    return Finding(NAME, valid, figures, tuple(problems[: 2 * MAX_EXAMPLES]))
+    valid = Valid.FALSE if problems else Valid.UNKNOWN if gaps or not found else Valid.TRUE
+    return Finding(NAME, valid, figures, tuple((problems + gaps)[: 2 * MAX_EXAMPLES]))

@@ -41,6 +41,11 @@ class Subject:
         value = self.scenario.get(name, 0)
         return value if isinstance(value, (int, float)) else 0
 
+    def words(self, name: str) -> list[str]:
+        """A field of the scenario that is a list of words, empty if it has none."""
+        value = self.scenario.get(name)
+        return [str(word) for word in value] if isinstance(value, list) else []
+
 
 CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     total_queue.NAME: lambda s: total_queue.check(s.ops),
@@ -52,7 +57,7 @@ CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     ),
     matrix.NAME: lambda s: matrix.check(s.ops, int(s.number("flow_min"))),
     outcomes.NAME: lambda s: outcomes.check(s.ops),
-    fidelity.NAME: lambda s: fidelity.check(s.ops),
+    fidelity.NAME: lambda s: fidelity.check(s.ops, s.words("values")),
     stall.NAME: lambda s: stall.check(s.ops, s.number("link_heartbeat_s")),
     rejoin.NAME: lambda s: rejoin.check(s.ops.records),
     brokers.NAME: lambda s: brokers.check(s.ops),

@@ -6,6 +6,7 @@ through all queues at once; what came out is noted beside what went in.
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from tanist_interop import protocol
@@ -13,7 +14,7 @@ from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.history import DRILL
 from tanist_interop.runner.crew import DrillError, Member
 from tanist_interop.runner.play import Play, Stage
-from tanist_interop.scenarios.values import CASES, COMPOUNDS, PLACES
+from tanist_interop.scenarios.values import CASES
 
 Pair = tuple[str, str]
 
@@ -42,11 +43,11 @@ class Exchange(Play):
         self.crew.call(told, "declaring queues")
 
     def exchange(self) -> None:
-        """Every value in every place where it may be."""
-        for place in PLACES:
-            for case, value in CASES.items():
-                if place != "property" or value["type"] not in COMPOUNDS:
-                    self._round(case, place, value)
+        """Every value of the scenario, in its place."""
+        named = (name.split(" ", 1) for name in self.scenario.values)
+        for place, cases in itertools.groupby(named, lambda words: words[0]):
+            for _, case in cases:
+                self._round(case, place, CASES[case])
             self._progress(f"values as {place}")
 
     def drain(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from tanist_interop.scenarios.scenario import BASE_CHECKS, Scenario
+from tanist_interop.scenarios.values import EXCHANGED
 
 KILL_PRIMARY: Final = Scenario(
     name="kill-primary",
@@ -102,6 +103,7 @@ TYPES: Final = Scenario(
     name="types",
     summary="every AMQP type from every client to every client, as body, property, map entry",
     course="exchange",
+    values=EXCHANGED,
     acknowledged_min=0,
     checks=("course", "fidelity", "brokers"),
 )

@@ -33,6 +33,9 @@ class Scenario:
     course: str = "stream"
     """What is done: ``stream`` messages under a fault, ``trials`` of what is held, or an
     ``exchange`` of values."""
+    values: tuple[str, ...] = ()
+    """What an exchange sends from each program to each: the place in the message, a space, the name
+    of the value."""
     fault: str = ""
     """``kill``, ``suspend`` or ``restart``, empty for none."""
     target: str = "primary"
@@ -131,15 +134,17 @@ def fault_moment(scenario: Scenario, seed: int) -> int:
 
 
 def scaled(scenario: Scenario, acknowledged_min: int) -> Scenario:
-    """The same scenario with fewer or more messages; everything else in proportion."""
-
+    """The same scenario with fewer or more messages; everything else in proportion, but at least
+    one of what it has. One that asks for no number of messages stays as it is."""
+    if not scenario.acknowledged_min:
+        return scenario
     factor = acknowledged_min / scenario.acknowledged_min
     low, high = scenario.fault_after
     return replace(
         scenario,
         acknowledged_min=acknowledged_min,
         each_min=max(1, int(scenario.each_min * factor)),
-        flow_min=int(scenario.flow_min * factor),
+        flow_min=max(1, int(scenario.flow_min * factor)) if scenario.flow_min else 0,
         fault_after=(max(1, int(low * factor)), max(1, int(high * factor))),
     )
 

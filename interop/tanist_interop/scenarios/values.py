@@ -67,3 +67,14 @@ CASES: Final[dict[str, Value]] = {
 
 COMPOUNDS: Final = ("list", "map", "array", "described")
 """Types that application properties may not have (AMQP 1.0, 3.2.5)."""
+
+
+def legal(place: str, value: Value) -> bool:
+    """Whether a message may have this value in this place."""
+    return place != "property" or value["type"] not in COMPOUNDS
+
+
+EXCHANGED: Final = tuple(
+    f"{place} {case}" for place in PLACES for case, value in CASES.items() if legal(place, value)
+)
+"""Every value in every legal place, as a scenario names them."""

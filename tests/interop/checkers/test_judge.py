@@ -42,3 +42,11 @@ def test_an_empty_history_is_unknown():
 @pytest.mark.parametrize("scenario", CATALOGUE.values(), ids=lambda s: s.name)
 def test_every_checker_that_a_scenario_names_exists(scenario):
     assert set(scenario.checks) <= set(CHECKERS)
+
+
+def test_values_that_the_scenario_names_must_be_exchanged(story):
+    story.run("types")
+    greeting = {"client": "js-rhea", "capabilities": ["values"]}
+    story.add("js-rhea.main", {"type": "client", "init_ok": greeting, "offset_ns": 0})
+    (finding,) = [f for f in story.verdict().findings if f.checker == "fidelity"]
+    assert finding.problems == ("js-rhea > js-rhea: 92 of 92 not exchanged, first 'body null'",)

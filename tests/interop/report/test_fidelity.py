@@ -22,6 +22,7 @@ def everything(story):
     for program in PROGRAMS:
         story.add(f"{program}.main", {"type": "client", "offset_ns": 0, "init_ok": {
             "client": program, "versions": {"library": "1", "machine": "x"},
+            "capabilities": ["values"],
         }})  # fmt: skip
     for place in PLACES:
         for case, value in CASES.items():

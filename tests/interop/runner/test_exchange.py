@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tanist_interop.checkers.finding import Valid
@@ -11,17 +13,17 @@ from tanist_interop.hosts.local import LocalCluster, Settings
 from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.play import Plan
 from tanist_interop.scenarios.catalogue import TYPES
-from tanist_interop.scenarios.values import CASES, COMPOUNDS
+from tanist_interop.scenarios.values import COMPOUNDS, EXCHANGED
 
-SMALL = {name: CASES[name] for name in ("int", "char", "list")}
+SMALL = tuple(name for name in EXCHANGED if name.split(" ", 1)[1] in ("int", "char", "list"))
 
 
 @pytest.fixture
-def play(tmp_path, clients_dir, fake_qpidd, fake_qpid_ha, monkeypatch):
-    monkeypatch.setattr("tanist_interop.runner.exchange.CASES", SMALL)
-
+def play(tmp_path, clients_dir, fake_qpidd, fake_qpid_ha):
     def run():
-        plan = Plan(TYPES, 3, list(discover(clients_dir).values()), tmp_path, {})
+        plan = Plan(
+            replace(TYPES, values=SMALL), 3, list(discover(clients_dir).values()), tmp_path, {}
+        )
         cluster = LocalCluster(tmp_path, Settings(fake_qpidd, fake_qpid_ha))
         return Exchange(plan, cluster, Program, lambda _: None).run()
 

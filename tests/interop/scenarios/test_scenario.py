@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tanist_interop.scenarios.catalogue import KILL_PRIMARY, SOAK, STOPPED_BACKUP
+from tanist_interop.scenarios.catalogue import (
+    KILL_PRIMARY,
+    REDELIVERED,
+    SOAK,
+    STOPPED_BACKUP,
+    TYPES,
+)
 from tanist_interop.scenarios.scenario import (
     fault_moment,
     flows,
@@ -44,6 +51,18 @@ def test_a_scaled_scenario_keeps_its_proportions():
     assert small.fault_after == (300, 600)
     assert (small.each_min, small.flow_min) == (2, 100)
     assert small.checks == KILL_PRIMARY.checks
+
+
+@pytest.mark.parametrize("messages", [1, 5, 9, 10])
+def test_however_small_a_matrix_stays_one(messages):
+    small = scaled(KILL_PRIMARY, messages)
+    assert (small.each_min, small.flow_min) == (1, 1)
+    assert scaled(STOPPED_BACKUP, messages).flow_min == 0, "it has none"
+
+
+@pytest.mark.parametrize("scenario", [REDELIVERED, TYPES], ids=lambda scenario: scenario.name)
+def test_without_a_number_of_messages_there_is_nothing_to_scale(scenario):
+    assert scaled(scenario, 100) == scenario
 
 
 def test_with_two_queues_each_client_sends_to_two_receivers():
