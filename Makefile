@@ -1,6 +1,6 @@
 # Two commands for people in a hurry; both only wrap tox, which they bring along in .venv-tox.
 #   make drill   kill a primary under genuine clients and print the verdict
-#   make test    lint and tests
+#   make test    lint and tests; make test ENVS=lint,py311 these environments, each of which must be able to run
 
 TOX := .venv-tox/bin/tox
 
@@ -11,7 +11,7 @@ drill: $(TOX)
 	$(TOX) run -e interop -- $(ARGS)
 
 test: $(TOX)
-	$(TOX) run
+	$(TOX) run $(if $(ENVS),-e $(ENVS) --skip-missing-interpreters false)
 
 $(TOX):
 	@python=; \
