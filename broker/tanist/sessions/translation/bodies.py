@@ -45,6 +45,7 @@ from tanist.wire.amqp10.sections import (
     encode_body_value,
     encode_data,
     encode_sequence,
+    skip_value,
 )
 from tanist.wire.amqp10.values import Described, MapPairs
 
@@ -57,9 +58,16 @@ SPEAKING: Final = frozenset((MAP_TYPE, LIST_TYPE, TEXT_TYPE, JMS_MAP_TYPE, JMS_S
 OPAQUE_TYPE: Final = "application/x-amqp-1.0"
 """Octets of AMQP 1.0 that could not be translated."""
 
+TRANSLATED_MAX: Final = 262_144
+"""Octets of the longest body of values that is translated: one of them may be a hundred in memory,
+and a broker does nothing else meanwhile. A value that is one text or octets costs no such thing."""
+
 OBJECT_010: Final = "application/java-object-stream"
 OBJECT_10: Final = "application/x-java-serialized-object"
 """A serialised Java object, as the legacy JMS client and as the AMQP JMS mapping call it."""
+
+_ONE_PIECE: Final = frozenset((values10.BINARY_CODE, values10.STRING_CODE, values10.SYMBOL_CODE))
+"""Constructors of long values without others inside."""
 
 NULL_BODY: Final = encode_body_value(None)
 """The body of a message that has none: AMQP 1.0 wants one (3.2)."""
@@ -160,11 +168,22 @@ def body_to_amqp010(parts: MessageParts, content_type: str) -> Body010:
                 return Body010(parts.read_data(), OBJECT_010, jms_type=JMS_OBJECT)
             hint = OCTETS if content_type in SPEAKING else ""
             return Body010(parts.read_data(), content_type, hint)
+        if _is_too_long(parts):
+            return Body010(parts.octets(parts.body), OPAQUE_TYPE)
         if kind == SEQUENCE:
             return _sequences(parts.read_sequences())
         return _value(parts.read_body_value(), content_type)
     except BrokerError:
         return Body010(parts.octets(parts.body), OPAQUE_TYPE)
+
+
+def _is_too_long(parts: MessageParts) -> bool:
+    """Whether values take more than ``TRANSLATED_MAX`` octets."""
+    start, stop = parts.body
+    if stop - start <= TRANSLATED_MAX:
+        return False
+    constructor = skip_value(parts.message, start + 1, stop)
+    return parts.body_kind == SEQUENCE or parts.message[constructor] not in _ONE_PIECE
 
 
 def _sequences(sequences: list[list[values10.Value]]) -> Body010:

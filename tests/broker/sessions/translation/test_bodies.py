@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tanist.sessions.translation.bodies import body_to_amqp010, body_to_amqp10
+from tanist.sessions.translation.bodies import TRANSLATED_MAX, body_to_amqp010, body_to_amqp10
 from tanist.wire.amqp010.codec import encode_list, encode_map
 from tanist.wire.amqp10.sections import (
     encode_body_value,
@@ -91,3 +91,41 @@ def test_a_body_that_cannot_be_read_stays_octets() -> None:
     section = encode_body_value("text").replace(b"text", b"te\xfft")
     body = body_to_amqp010(split_message(section), "text/plain")
     assert (body.content_type, body.octets) == ("application/x-amqp-1.0", section)
+
+
+def zeros(head: bytes, octets: int) -> bytes:
+    """A section of ``octets`` octets: a list of as many ulong 0 as fit."""
+    items = octets - len(head) - 9
+    return (
+        head + b"\xd0" + (items + 4).to_bytes(4, "big") + items.to_bytes(4, "big") + b"\x44" * items
+    )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x00\x53\x77",
+        b"\x00\x53\x76",
+        b"\x00\x80\x00\x00\x00\x00\x00\x00\x00\x77",
+        b"\x00\xa3\x11amqp:amqp-value:*",
+    ],
+    ids=["value", "sequence", "wide", "symbol"],
+)
+def test_values_are_translated_up_to_a_length(head: bytes) -> None:
+    section = zeros(head, TRANSLATED_MAX)
+    assert body_to_amqp010(split_message(section), "").content_type == "amqp/list"
+    section = zeros(head, TRANSLATED_MAX + 1)
+    found = body_to_amqp010(split_message(section), "")
+    assert (found.octets, found.content_type) == (section, "application/x-amqp-1.0")
+
+
+def test_the_length_of_all_sequences_counts() -> None:
+    section = zeros(b"\x00\x53\x76", TRANSLATED_MAX // 2 + 1) * 2
+    assert body_to_amqp010(split_message(section), "").content_type == "application/x-amqp-1.0"
+
+
+@pytest.mark.parametrize("value", ["ü" * TRANSLATED_MAX, b"x" * TRANSLATED_MAX * 2])
+def test_one_text_may_be_longer(value: str | bytes) -> None:
+    octets = value.encode() if isinstance(value, str) else value
+    section = encode_body_value(value)
+    assert body_to_amqp010(split_message(section), "").octets == octets
