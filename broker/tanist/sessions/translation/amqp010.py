@@ -37,8 +37,8 @@ from tanist.sessions.translation.identifiers import (
 )
 from tanist.sessions.translation.plain_amqp010 import plain_to_amqp010
 from tanist.sessions.translation.times import datetime, milliseconds
-from tanist.sessions.translation.values import header_map, value_to_amqp010
-from tanist.types import FramingError
+from tanist.sessions.translation.values import header_map, is_simple, value_to_amqp010
+from tanist.types import BrokerError, FramingError
 from tanist.wire.amqp010 import codec as codec010
 from tanist.wire.amqp010 import values as values010
 from tanist.wire.amqp010.spec import DEFINITIONS
@@ -79,8 +79,7 @@ def general_to_amqp010(
     try:
         parts = split_message(message.body)
     except FramingError:
-        draft = Draft(message, _NO_PROPERTIES, _NO_MAP)
-        return draft.finish(Body010(message.body, OPAQUE_TYPE))
+        return opaque_to_amqp010(message)
     annotations = _annotations(parts, False)
     draft = Draft(message, _properties(parts), _rest(annotations))
     content_type = draft.properties.content_type or ""
@@ -94,6 +93,14 @@ def general_to_amqp010(
     if footer:
         draft.headers[names.FOOTER] = header_map(list(footer.items()))
     return draft.finish(body)
+
+
+def opaque_to_amqp010(message: Message) -> tuple[bytes, bytes, bool]:
+    """All octets of ``message`` as a body: the last resort, when nothing else can be said."""
+    draft = Draft(message, _NO_PROPERTIES, _NO_MAP)
+    draft.fields["content_type"] = OPAQUE_TYPE
+    draft.fields["content_length"] = len(message.body)
+    return draft.header(), message.body, False
 
 
 def as_amqp010(
@@ -200,11 +207,10 @@ class Draft:
         if not application and not self.rest:
             return
         headers = self.headers = header_map(list(application.items()))
-        app_id = headers.pop(names.APP_ID, None)
-        if isinstance(app_id, str):
-            app_id = app_id.encode()
-        if isinstance(app_id, bytes):
-            self.fields["app_id"] = app_id[:OCTETS_MAX]
+        app_id = _plain_octets(headers.get(names.APP_ID))
+        if app_id is not None and len(app_id) <= OCTETS_MAX:
+            self.fields["app_id"] = app_id
+            del headers[names.APP_ID]
         if not names.CARRIED.isdisjoint(headers):
             for name in names.CARRIED:
                 headers.pop(name, None)
@@ -366,9 +372,13 @@ class Draft:
             fields["content_length"] = len(body.octets)
         if headers:
             fields["application_headers"] = headers
-        return self._header(), body.octets, body.bodiless
+        try:
+            return self.header(), body.octets, body.bodiless
+        except BrokerError:
+            return opaque_to_amqp010(self.message)
 
-    def _header(self) -> bytes:
+    def header(self) -> bytes:
+        """The header segment. Raises: LocalProtocolError for values that cannot be encoded."""
         delivery = codec010.encode_struct32(Struct(_DELIVERY, self.delivery))
         return delivery + codec010.encode_struct32(Struct(_MESSAGE, self.fields))
 
@@ -376,6 +386,13 @@ class Draft:
 def _same(one: values10.Value, other: values10.Value) -> bool:
     """Whether two ids are equal and of one type."""
     return values10.type_code(one) == values10.type_code(other) and one == other
+
+
+def _plain_octets(value: values010.Value) -> bytes | None:
+    """A text or octets as octets; None for other values, and for octets of a type of 0-10 alone."""
+    if isinstance(value, str):
+        return value.encode()
+    return value[:] if isinstance(value, bytes) and is_simple(value) else None
 
 
 def _cut(text: str) -> str:

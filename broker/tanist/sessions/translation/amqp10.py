@@ -19,6 +19,7 @@ from tanist.sessions.translation.addresses import join_address, split_address
 from tanist.sessions.translation.bodies import (
     LIST_TYPE,
     MAP_TYPE,
+    NULL_BODY,
     OBJECT_010,
     OBJECT_10,
     body_to_amqp10,
@@ -38,7 +39,7 @@ from tanist.sessions.translation.times import (
     milliseconds,
 )
 from tanist.sessions.translation.values import is_simple, map_to_amqp10, value_to_amqp10
-from tanist.types import BrokerError, FramingError
+from tanist.types import BrokerError
 from tanist.wire.amqp010 import values as values010
 from tanist.wire.amqp010.transfer import (
     NO_TIME,
@@ -54,6 +55,7 @@ from tanist.wire.amqp10.sections import (
     APPLICATION_PROPERTIES,
     FOOTER,
     MESSAGE_ANNOTATIONS,
+    encode_data,
     encode_map_section,
 )
 from tanist.wire.amqp10.values import Byte, Symbol, ULong
@@ -79,14 +81,20 @@ def general_to_amqp10(message: Message) -> bytes:
     try:
         draft.take_delivery(scan_header(message.header))
         struct = message_properties(message.header)
-    except FramingError:
-        struct = None
-    if struct is not None:
-        headers = struct.map("application_headers")
-        draft.take_fields(struct.fields, headers)
-        if headers:
+        if struct is not None:
+            headers = struct.map("application_headers")
+            draft.take_fields(struct.fields, headers)
             draft.take_headers(headers)
+    except BrokerError:
+        pass
     return draft.finish(headers)
+
+
+def opaque_to_amqp10(message: Message) -> bytes:
+    """``message`` as its address and data alone: the last resort, when nothing else can be said."""
+    to = join_address(message.exchange, "") or message.routing_key
+    body = NULL_BODY if message.bodiless else encode_data(message.body)
+    return encode_composite(Properties(to=to)) + body
 
 
 class Draft:
@@ -213,9 +221,7 @@ class Draft:
                 self._take_carried(name, value)
             elif name in _PLACED and self._place(name, value):
                 continue
-            elif name == names.APP_ID:
-                application.setdefault(name, value_to_amqp10(value))
-            elif is_simple(value):
+            elif is_simple(value) and (name != names.APP_ID or name not in application):
                 application[name] = value_to_amqp10(value)
             else:
                 self.rest_headers[name] = value_to_amqp10(value)
@@ -293,24 +299,39 @@ class Draft:
         out = b""
         if self.rest or self.annotations:
             out = self._annotations()
-        out += encode_composite(self.properties)
+        try:
+            out += encode_composite(self.properties)
+        except BrokerError:
+            return opaque_to_amqp10(message)
         if self.application:
-            out += encode_map_section(APPLICATION_PROPERTIES, self.application)
+            out += _map_section(APPLICATION_PROPERTIES, self.application)
         out += body
         if self.footer:
             out += _map_section(FOOTER, self.footer)
         return out
 
     def _annotations(self) -> bytes:
-        """The message annotations; what is nested too deeply for them is left out."""
-        annotations = self.annotations
+        """The message annotations; entries that are nested too deeply for them are left out."""
         if not self.rest:
-            return _map_section(MESSAGE_ANNOTATIONS, annotations)
-        found = _map_section(MESSAGE_ANNOTATIONS, {**annotations, names.REST: self.rest})
-        if not found:
-            self.rest.pop(names.REST_HEADERS, None)
-            found = _map_section(MESSAGE_ANNOTATIONS, {**annotations, names.REST: self.rest})
-        return found
+            return _map_section(MESSAGE_ANNOTATIONS, self.annotations)
+        try:
+            return encode_map_section(
+                MESSAGE_ANNOTATIONS, {**self.annotations, names.REST: self.rest}
+            )
+        except BrokerError:
+            pass
+        kept = {
+            name: value
+            for name, value in self.rest_headers.items()
+            if _fits(MESSAGE_ANNOTATIONS, names.REST, {names.REST_HEADERS: {name: value}})
+        }
+        self.rest.pop(names.REST_HEADERS, None)
+        if kept:
+            self.rest[names.REST_HEADERS] = kept
+        annotations = dict(self.annotations)
+        if self.rest:
+            annotations[names.REST] = self.rest
+        return _map_section(MESSAGE_ANNOTATIONS, annotations)
 
 
 def _symbols(annotations: values10.Annotations) -> values10.Annotations:
@@ -322,9 +343,21 @@ def _symbols(annotations: values10.Annotations) -> values10.Annotations:
     }
 
 
-def _map_section(code: int, value: values10.Annotations) -> bytes:
-    """A section of annotations; none at all if it is nested too deeply."""
+def _map_section(code: int, value: values10.Annotations | dict[str, values10.Value]) -> bytes:
+    """A map section without the entries that cannot be encoded, as they are nested too deeply."""
     try:
         return encode_map_section(code, value)
     except BrokerError:
-        return b""
+        pass
+    pairs = cast("dict[str, values10.Value]", value).items()
+    kept = {key: item for key, item in pairs if _fits(code, key, item)}
+    return encode_map_section(code, kept) if kept else b""
+
+
+def _fits(code: int, key: str, value: values10.Value) -> bool:
+    """Whether an entry can be encoded."""
+    try:
+        encode_map_section(code, {key: value})
+    except BrokerError:
+        return False
+    return True

@@ -19,10 +19,11 @@ from typing import Final, cast
 from uuid import UUID
 
 from tanist.sessions.translation.times import TIMESTAMP_MAX
-from tanist.types import NESTING_MAX
+from tanist.types import NESTING_MAX, FramingError
 from tanist.wire.amqp010 import codec as codec010
 from tanist.wire.amqp010 import spec as spec010
 from tanist.wire.amqp010 import values as values010
+from tanist.wire.amqp010.decoding import Reader, read_known_struct32
 from tanist.wire.amqp010.values import Struct, TypedBytes, TypedFloat, TypedInt, TypedStr
 from tanist.wire.amqp10 import values as values10
 from tanist.wire.amqp10.values import (
@@ -54,6 +55,10 @@ NESTED_MAX: Final = NESTING_MAX - 4
 """Deepest nesting of a header that came from AMQP 1.0: it stands in a map in the headers in a
 struct, and who reads it must not refuse the whole message."""
 
+STRUCT_NESTING: Final = 8
+"""Deepest nesting of a struct that AMQP 1.0 carries, itself included; ``nesting`` assumes it."""
+
+_STRUCT32: Final = KIND + "struct32"
 _DATETIME: Final = 0x38
 _BIT: Final = 0xF1
 _CHARACTERS: Final = frozenset((0x04, 0x27))
@@ -125,7 +130,7 @@ def value_to_amqp10(value: values010.Value) -> values10.Value:
         return _octets_to_amqp10(value)
     if isinstance(value, Struct):
         octets = codec010.encode_struct32(value)[4:]
-        return Described(Symbol(KIND + "struct32"), octets)
+        return Described(Symbol(_STRUCT32), octets)
     if isinstance(value, dict):
         return map_to_amqp10(value)
     if isinstance(value, values010.Array):
@@ -193,7 +198,9 @@ def _array_to_amqp10(value: values010.Array) -> values10.Value:
         fit = all(isinstance(item, Timestamp) for item in items)
         return values10.Array(values10.TIMESTAMP_CODE, items) if fit else items
     found = _ARRAY_TYPES.get(value.code)
-    return items if found is None else values10.Array(found, items)
+    if found is None or any(values10.type_code(item) != found for item in items):
+        return items  # described, or arrays of which one has become a list
+    return values10.Array(found, items)
 
 
 # ------------------------------------------------------------------------------- from 1.0 to 0-10
@@ -254,6 +261,8 @@ def header_map(pairs: list[tuple[values10.Value, values10.Value]]) -> dict[str, 
 def nesting(value: values10.Value) -> int:
     """Levels of lists, maps and descriptions in a value that was decoded."""
     if isinstance(value, Described):
+        if value.descriptor == _STRUCT32:
+            return max(STRUCT_NESTING, 1 + nesting(value.value))
         return 1 + nesting(value.value)
     if isinstance(value, dict):
         return 1 + max([nesting(item) for item in value.values()], default=0)
@@ -297,6 +306,8 @@ def _array_to_amqp010(value: values10.Array) -> values010.Value:
     if not items:
         return values010.Array(-1)
     code = values010.type_code(items[0])
+    if code == values010.VOID_CODE:
+        return items  # in an array they take no octets, and who reads it may refuse many of those
     if any(values010.type_code(item) != code for item in items):
         return items
     return values010.Array(code, items)
@@ -310,8 +321,26 @@ def _described_to_amqp010(value: values10.Value) -> values010.Value:
     if isinstance(descriptor, str) and descriptor.startswith(KIND) and isinstance(inner, bytes):
         type_ = spec010.TYPES.get(descriptor[len(KIND) :])
         if type_ is not None and (
-            (type_.form == spec010.STRUCT32 and len(inner) >= 2)
+            (type_.form == spec010.STRUCT32 and _is_struct32(inner))
             or (type_.form == spec010.BITS and not type_.variable and type_.width == len(inner))
         ):
             return TypedBytes(inner, type_.code)
     return value_to_amqp010(inner)
+
+
+def _is_struct32(octets: bytes) -> bool:
+    """Whether who reads a struct32 of these octets, code first, will take it: it is of an unknown
+    kind, or it can be decoded and is nested at most ``STRUCT_NESTING`` deep.
+    """
+    if len(octets) < 2:
+        return False
+    if int.from_bytes(octets[:2], "big") not in spec010.STRUCTS:
+        return True
+    reader = Reader(len(octets).to_bytes(4, "big") + octets)
+    reader.depth = NESTING_MAX - STRUCT_NESTING
+    reader.widthless_left = 0
+    try:
+        reader.finish(read_known_struct32(reader).name)
+    except FramingError:
+        return False
+    return True

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 
 from tanist.core.message import Message
-from tanist.sessions.translation.names import CARRIED, REST
+from tanist.sessions.translation.names import APP_ID, CARRIED, REST
 from tanist.wire.amqp010 import codec, spec
 from tanist.wire.amqp010 import values as values010
 from tanist.wire.amqp010.codec import encode_list, encode_map, make
@@ -86,9 +86,21 @@ def odd_octets() -> st.SearchStrategy[Drawn]:
     )
 
 
+def nested_arrays() -> st.SearchStrategy[Drawn]:
+    """Arrays of arrays of what AMQP 1.0 has no array for, or not for all values."""
+    octets = st.binary(min_size=4, max_size=4).map(lambda raw: TypedBytes(raw, 0x20))
+    times = st.one_of(integers(0x38, 0, 2**53), integers(0x38, 2**60, 2**64 - 1))
+    inner = st.one_of(
+        st.lists(octets, max_size=2).map(lambda items: Array(0x20, items)),
+        st.lists(times, max_size=2).map(lambda items: Array(0x38, items)),
+    )
+    return st.lists(inner, max_size=3).map(lambda items: Array(0xAA, items))
+
+
 def arrays() -> st.SearchStrategy[Drawn]:
     """Arrays of some types."""
     return st.one_of(
+        nested_arrays(),
         st.lists(NAMES, max_size=3).map(lambda items: Array(0x95, items)),
         st.lists(st.integers(-5, 5), max_size=3).map(lambda items: Array(0x31, items)),
         st.lists(st.uuids(), max_size=3).map(lambda items: Array(0x48, items)),
@@ -111,8 +123,9 @@ VALUES_010: st.SearchStrategy[Drawn] = st.recursive(
 )
 
 HEADER_NAMES = st.one_of(
-    NAMES, st.sampled_from(["qpid.subject", "x-jms-type", "JMSXGroupID", "JMSXGroupSeq"])
-).filter(lambda name: name not in CARRIED and name != "x-amqp-0-10.app-id")
+    NAMES,
+    st.sampled_from(["qpid.subject", "x-jms-type", "JMSXGroupID", "JMSXGroupSeq", APP_ID]),
+).filter(lambda name: name not in CARRIED)
 
 
 def plain010(value: Drawn) -> Drawn:
@@ -136,6 +149,8 @@ def plain010(value: Drawn) -> Drawn:
         return (code, codec.encode_list([value]))
     if isinstance(value, bool):
         return (code, value)
+    if code == 0x38 and value * 1000 >= 2**63:
+        code = 0x32
     return (code, int(value)) if isinstance(value, int) else (code, value)
 
 
@@ -254,11 +269,40 @@ def messages10(draw: st.DrawFn) -> Message:
     )
 
 
+def descriptions_of_structs() -> st.SearchStrategy[Drawn]:
+    """What stands for a struct of 0-10 in AMQP 1.0, or only looks like it."""
+    known = st.sampled_from(
+        [
+            make("dtx.xa-result", status=1),
+            make("message.message-properties", application_headers={"a": [[[1]]]}),
+            make("message.message-properties", application_headers={"a": [[[[[[[1]]]]]]]}),
+            make("message.message-properties", application_headers={"a": Array(0xF0, [None] * 9)}),
+        ]
+    ).map(lambda struct: codec.encode_struct32(struct)[4:])
+    octets = st.one_of(
+        known,
+        known.flatmap(damaged),
+        st.binary(max_size=6).map(lambda rest: b"\x04\x03" + rest),
+        st.binary(max_size=6),
+    )
+    symbol = values10.Symbol("amqp-0-10:struct32")
+    described = octets.map(lambda found: values10.Described(symbol, found))
+    return st.tuples(described, st.integers(0, 28)).map(lambda pair: nested(*pair))
+
+
+def nested(value: Drawn, levels: int) -> Drawn:
+    """``value`` in so many lists."""
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 @st.composite
 def wild10(draw: st.DrawFn) -> Message:
     """A message of AMQP 1.0 of anything that the types allow, well-formed or not."""
     octets = draw(messages10()).body
-    anything = st.dictionaries(st.text(max_size=6), any_values, max_size=3)
+    each = st.one_of(any_values, descriptions_of_structs())
+    anything = st.dictionaries(st.text(max_size=6), each, max_size=3)
     wild = amqp10(
         Properties(message_id=draw(IDS)),
         draw(anything),

@@ -4,11 +4,15 @@ import pytest
 
 from tanist.core.message import AMQP_0_10, AMQP_1_0, Message
 from tanist.sessions.translation import as_amqp010, to_amqp010
+from tanist.sessions.translation.amqp010 import Draft, opaque_to_amqp010
+from tanist.sessions.translation.bodies import Body010
+from tanist.wire.amqp010 import values as values010
 from tanist.wire.amqp010.codec import encode_header, make
-from tanist.wire.amqp010.values import int8, int32, uint32
+from tanist.wire.amqp010.values import Array, TypedBytes, int8, int32, uint32
 from tanist.wire.amqp10 import values as values10
 from tanist.wire.amqp10.composites import Properties
-from tests.broker.sessions.translation.messages import amqp010, amqp10, seen010
+from tanist.wire.amqp10.values import Described, Symbol
+from tests.broker.sessions.translation.messages import Seen010, amqp010, amqp10, seen010
 
 
 def test_a_message_of_qpid_jms() -> None:
@@ -129,5 +133,34 @@ def test_application_properties_cannot_pretend_to_be_carried() -> None:
     assert seen010(amqp10(application=application)).headers == {}
 
 
-def test_an_app_id_that_is_none() -> None:
-    assert "app_id" not in seen010(amqp10(application={"x-amqp-0-10.app-id": 5})).fields
+@pytest.mark.parametrize(
+    ("value", "header"),
+    [
+        (5, 5),
+        ("x" * 65_536, b"x" * 65_536),
+        ([1], [1]),
+        (Described(Symbol("amqp-0-10:bin8"), b"x"), TypedBytes(b"x", 0x00)),
+    ],
+    ids=["number", "long", "list", "bin8"],
+)
+def test_an_app_id_that_is_none_stays_a_header(
+    value: values10.Value, header: values010.Value
+) -> None:
+    found = seen010(amqp10(application={"x-amqp-0-10.app-id": value}))
+    assert "app_id" not in found.fields
+    assert found.headers == {"x-amqp-0-10.app-id": header}
+
+
+def test_a_header_that_cannot_be_encoded_leaves_the_octets() -> None:
+    """Nothing that was decoded is like that; if something were, the broker would go on."""
+    message = amqp10(application={"a": 1})
+    draft = Draft(message, Properties(), {})
+    draft.headers["bad"] = Array(0x31, ["text"])
+    found = draft.finish(Body010(b"body", "a/b"))
+    assert found == opaque_to_amqp010(message)
+    seen = Seen010(Message(found[0], found[1], "", "q"))
+    assert seen.body == message.body
+    assert seen.fields == {
+        "content_type": "application/x-amqp-1.0",
+        "content_length": len(message.body),
+    }

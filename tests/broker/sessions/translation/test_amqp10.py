@@ -6,6 +6,9 @@ import pytest
 
 from tanist.core.message import Message
 from tanist.sessions.translation import to_amqp10
+from tanist.sessions.translation.amqp10 import Draft, opaque_to_amqp10
+from tanist.wire.amqp010.values import Array, TypedBytes
+from tanist.wire.amqp10 import values as values10
 from tanist.wire.amqp10.composites import Properties
 from tanist.wire.amqp10.encoding import encode_composite
 from tanist.wire.amqp10.sections import (
@@ -14,9 +17,11 @@ from tanist.wire.amqp10.sections import (
     encode_body_value,
     encode_data,
     encode_map_section,
+    split_message,
 )
-from tanist.wire.amqp10.values import Byte, Int, UInt
-from tests.broker.sessions.translation.messages import amqp010, seen10
+from tanist.wire.amqp10.values import Byte, Int, Symbol, UInt
+from tests.broker.sessions.translation.messages import again010, amqp010, seen10
+from tests.broker.sessions.translation.random_messages import nested
 
 JMS = (
     "00000012040158030401000001a20275abb500026a71"
@@ -115,3 +120,61 @@ def test_carried_annotations_that_are_nested_too_deeply_are_left_out(header: str
         nested = [nested]
     sent = amqp010(headers={header: {"deep": {"deeper": {"deepest": nested}}}})  # type: ignore[dict-item]
     assert (seen10(sent).footer, seen10(sent).annotations) == ({}, {})
+
+
+APP_ID = "x-amqp-0-10.app-id"
+UNENCODABLE = values10.Array(values10.ARRAY_CODE, [[1]])
+
+
+def test_an_app_id_of_any_type() -> None:
+    """A header that is called so is an application property only if it may be one."""
+    odd = Array(0xAA, [Array(0x20, [TypedBytes(b"\1\2\3\4", 0x20)])])
+    found = seen10(amqp010(headers={APP_ID: odd, "a": 1}))
+    assert found.application == {"a": 1}
+    assert again010(amqp010(headers={APP_ID: odd})).headers == {APP_ID: [[b"\1\2\3\4"]]}
+    assert again010(amqp010(headers={APP_ID: 5})).headers == {APP_ID: 5}
+    both = again010(amqp010(properties={"app_id": b"real"}, headers={APP_ID: "other"}))
+    assert both.fields["app_id"] == b"real"
+    assert both.headers == {APP_ID: "other"}
+
+
+def test_a_header_that_is_nested_too_deeply_takes_no_other_with_it() -> None:
+    sent = amqp010(
+        headers={
+            "deep": nested(1, 30),
+            "list": [1],
+            "x-amqp-message-annotations": {"deep": nested(1, 29), "b": 2},
+        }
+    )
+    found = seen10(sent)
+    assert found.annotations == {
+        "deep": nested(1, 29),
+        "b": 2,
+        "x-opt-amqp-0-10": {"headers": {"list": [1]}},
+    }
+
+
+def test_what_cannot_be_encoded_is_left_out_alone() -> None:
+    """Nothing that was decoded is like that; if something were, the broker would go on."""
+    draft = Draft(amqp010())
+    draft.application = {"bad": UNENCODABLE, "good": 1}
+    draft.annotations = {Symbol("bad"): UNENCODABLE, Symbol("good"): 2}
+    draft.rest_headers = {"bad": UNENCODABLE, "good": [3]}
+    draft.footer = {Symbol("bad"): UNENCODABLE, Symbol("good"): 4}
+    found = split_message(draft.finish({}))
+    assert found.read_application_properties() == {"good": 1}
+    assert found.read_message_annotations() == {
+        "good": 2,
+        "x-opt-amqp-0-10": {"headers": {"good": [3]}},
+    }
+    assert found.read_footer() == {"good": 4}
+
+
+@pytest.mark.parametrize("bodiless", [False, True])
+def test_properties_that_cannot_be_encoded_leave_address_and_body(bodiless: bool) -> None:
+    message = amqp010(body=b"" if bodiless else b"x", bodiless=bodiless)
+    draft = Draft(message)
+    draft.properties.group_sequence = -1
+    body = encode_body_value(None) if bodiless else encode_data(b"x")
+    assert draft.finish({}) == encode_composite(Properties(to="q")) + body
+    assert draft.finish({}) == opaque_to_amqp10(message)

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tanist.core.message import Message
 from tanist.sessions.translation import to_amqp010, to_amqp10
+from tanist.sessions.translation.names import APP_ID
 from tanist.types import BrokerError
 from tanist.wire.amqp010.codec import decode_header, decode_list, decode_map
 from tanist.wire.amqp010.transfer import scan_header, stamp_header
@@ -64,10 +65,16 @@ def test_0_10_over_1_0(message: Message) -> None:
     assert body_of(after) == body_of(before)
     headers = dict(after.headers)
     for name, value in before.headers.items():
+        if name == APP_ID and name not in headers:
+            assert "app_id" not in before.fields
+            assert isinstance(value, (str, bytes))
+            octets = value.encode() if isinstance(value, str) else value
+            assert after.fields["app_id"] == octets
+            continue
         kept = plain010(headers.pop(name))
         assert kept == plain010(value) or (isinstance(value, bytes) and kept == as_text(value))
     assert set(headers) <= {"qpid.subject", "x-amqp-body"}
-    assert set(after.fields) <= {*before.fields, "content_length"}
+    assert set(after.fields) <= {*before.fields, "content_length", "app_id"}
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from tanist.sessions.translation.values import (
+    STRUCT_NESTING,
     header_map,
     is_simple,
     key_text,
@@ -14,12 +15,12 @@ from tanist.sessions.translation.values import (
     value_to_amqp10,
 )
 from tanist.wire.amqp010 import values as values010
-from tanist.wire.amqp010.codec import decode_list, encode_list, make
+from tanist.wire.amqp010.codec import decode_list, encode_list, encode_struct32, make
 from tanist.wire.amqp010.values import Array, TypedBytes, TypedInt, TypedStr, str8, timestamp
 from tanist.wire.amqp10 import values as values10
 from tanist.wire.amqp10.encoding import encode_value
 from tanist.wire.amqp10.values import Described, MapPairs, Symbol, Timestamp, ULong
-from tests.broker.sessions.translation.random_messages import VALUES_010, Drawn, plain010
+from tests.broker.sessions.translation.random_messages import VALUES_010, Drawn, nested, plain010
 from tests.broker.wire.amqp10.random_values import any_values, exact
 
 NESTED = values10.Array(values10.ARRAY_CODE, [values10.Array(values10.LONG_CODE, [1])])
@@ -51,9 +52,24 @@ def test_any_value_of_1_0_can_be_one_of_0_10(value: Drawn) -> None:
         (Array(0x38, [timestamp(1)]), values10.Array(values10.TIMESTAMP_CODE, [Timestamp(1000)])),
         (Array(0x38, [timestamp(1), timestamp(2**63)]), [Timestamp(1000), ULong(2**63)]),
         (Array(0x40, [TypedBytes(b"\1" * 16, 0x40)]), ODD),
+        (Array(0xAA, [Array(0x40, [TypedBytes(b"\1" * 16, 0x40)])]), [ODD]),
+        (Array(0xAA, [Array(0x38, [timestamp(2**63)])]), [[ULong(2**63)]]),
+        (Array(0xAA, [Array(0xAA, [Array(0x40, [TypedBytes(b"\1" * 16, 0x40)])])]), [[ODD]]),
         (Array(0xF1, [TypedInt(1, 0xF1)]), values10.Array(values10.BOOLEAN_CODE, [True])),
     ],
-    ids=["text", "str8", "empty", "arrays", "times", "far-times", "bin128", "bits"],
+    ids=[
+        "text",
+        "str8",
+        "empty",
+        "arrays",
+        "times",
+        "far-times",
+        "bin128",
+        "arrays-of-bin128",
+        "arrays-of-far-times",
+        "deep",
+        "bits",
+    ],
 )
 def test_arrays(array: Array, expected: values10.Value) -> None:
     found = value_to_amqp10(array)
@@ -77,6 +93,43 @@ def test_structs_are_octets_with_a_name() -> None:
     back = value_to_amqp010(found)
     assert isinstance(back, TypedBytes)
     assert back.code == 0xAB
+
+
+def struct32(octets: bytes) -> Described:
+    """What stands for a struct."""
+    return Described(Symbol("amqp-0-10:struct32"), octets)
+
+
+def properties_with(value: Drawn) -> bytes:
+    """Code and fields of a struct with a map."""
+    struct = make("message.message-properties", application_headers={"a": value})
+    return encode_struct32(struct)[4:]
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (properties_with([[[1]]]), 0xAB),
+        (properties_with(nested(1, 5)), 0xAB),
+        (properties_with(nested(1, 7)), 0x90),
+        (properties_with(Array(0xF0, [None])), 0x90),
+        (properties_with(1) + b"x", 0x90),
+        (properties_with(1)[:-1], 0x90),
+        (b"\x04\x03\xff\xff", 0x90),
+        (b"\x99\x99anything", 0xAB),
+    ],
+    ids=["known", "deep", "too-deep", "voids", "more", "less", "flags", "unknown"],
+)
+def test_only_what_can_be_read_becomes_a_struct_again(octets: bytes, code: int) -> None:
+    found = value_to_amqp010(struct32(octets))
+    assert (found, values010.type_code(found)) == (octets, code)
+    decode_list(encode_list([nested(found, 32 - 1 - STRUCT_NESTING)]))
+
+
+def test_nulls_are_no_array() -> None:
+    """In a 0-10 array they have no octets, and readers take few such."""
+    found = value_to_amqp010(values10.Array(values10.NULL_CODE, [None] * 70_000))
+    assert len(decode_list(encode_list([found]))[0]) == 70_000  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +175,7 @@ def test_nesting() -> None:
     assert nesting([]) == 1
     assert nesting({"a": [Described(Symbol("d"), 1)]}) == 3
     assert nesting(MapPairs([(1, [1])])) == 2
+    assert nesting([struct32(b"x")]) == 1 + STRUCT_NESTING
 
 
 def test_headers_leave_out_what_is_nested_too_deeply() -> None:
