@@ -59,7 +59,7 @@ OPAQUE_TYPE: Final = "application/x-amqp-1.0"
 """Octets of AMQP 1.0 that could not be translated."""
 
 TRANSLATED_MAX: Final = 262_144
-"""Octets of the longest body of values that is translated: one of them may be a hundred in memory,
+"""Octets of the longest body of values that is translated: one may be three hundred in memory,
 and a broker does nothing else meanwhile. A value that is one text or octets costs no such thing."""
 
 OBJECT_010: Final = "application/java-object-stream"
