@@ -17,7 +17,7 @@ Source: AMQP 1.0, 3.4; 3.5.3 "source" for the default outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tanist.core.broker import Broker
 from tanist.core.records import Entry
@@ -34,9 +34,6 @@ from tanist.wire.amqp10.composites import (
 )
 from tanist.wire.amqp10.events import Disposed
 from tanist.wire.amqp10.session import Session
-
-if TYPE_CHECKING:
-    from tanist.sessions.amqp10.consumer import Consumer
 
 TERMINAL: Final = (Accepted, Rejected, Released, Modified)
 
@@ -111,7 +108,7 @@ def _modify(
             annotate(entry, outcome.message_annotations)
     if outcome.undeliverable_here:
         too_many: list[Entry] = []
-        full: Consumer | None = None
+        full: object | None = None
         for sent in deliveries:
             entry, consumer = sent.entry, sent.consumer
             if entry.holder is not consumer.subscription:
