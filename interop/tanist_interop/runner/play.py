@@ -208,8 +208,7 @@ class Play:
         self._progress("every sender goes on")
         if self.scenario.heal:
             self.warden.heal(fault)
-            self.cluster.wait_ready(fault.node, REJOIN_S, self._pause)
-            self.warden.rejoined(fault.node)
+            self.warden.wait_ready(fault.node, REJOIN_S, self._pause)
             self._progress(f"n{fault.node + 1} is back, a ready backup")
 
     def _change_urls(self) -> None:

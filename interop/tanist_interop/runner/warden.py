@@ -90,6 +90,17 @@ class Warden:
         """Note that a node which came back is a ready backup."""
         self.crew.mark("rejoined", node=name_of(node))
 
+    def wait_ready(self, node: int, deadline_s: float, pause: Callable[[float], None]) -> None:
+        """Wait until a node that came back is a ready backup. Raises: HostError."""
+        until = time.monotonic() + deadline_s
+        try:
+            self.cluster.wait_ready(node, deadline_s, pause)
+        except HostError:
+            if time.monotonic() >= until:  # else a broker ended by itself
+                self.crew.mark("not_ready", node=name_of(node))
+            raise
+        self.rejoined(node)
+
     def note_memory(self, moment: str) -> None:
         """Note what each running broker holds."""
         for node in range(self.nodes):
