@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from tests.sim.configuration_check import configuration
 from tests.sim.history import (
+    OR,
     Confirmed,
     Dropped,
     History,
@@ -59,7 +60,7 @@ class Facts:
         """Target and message, for each confirmed message that one of its targets did not give."""
         for message in self.confirmed:
             for target in self.first_sent[message].targets:
-                if not any(self.consumed[queue][message] for queue in target.split("|")):
+                if not any(self.consumed[queue][message] for queue in target.split(OR)):
                     yield target, message
 
 
@@ -72,7 +73,7 @@ def lost(history: History) -> list[str]:
     found = []
     for target, messages in missing.items():
         left = messages
-        for queue in target.split("|"):
+        for queue in target.split(OR):
             left = _without_excuse(history, facts, queue, left)
         if left:
             found.append(f"{len(left)} confirmed messages never came out of {target}: {left[:5]}")
@@ -146,7 +147,7 @@ def unexpected(history: History) -> list[str]:
             name = f"{event.producer}:{event.number}"
             if sent is None:
                 found.append(f"{event.consumer} got {name} from {event.queue}, which nobody sent")
-            elif not any(event.queue in target.split("|") for target in sent.targets):
+            elif not any(event.queue in target.split(OR) for target in sent.targets):
                 found.append(f"{event.consumer} got {name} from {event.queue}, not sent there")
     return found
 
@@ -165,7 +166,7 @@ def order(history: History) -> list[str]:
     for event in history.events:
         if isinstance(event, Sent):
             for target in event.targets:
-                moved.update(target.split("|")[1:])
+                moved.update(target.split(OR)[1:])
             if not event.marked:
                 unmarked.add((event.producer, event.number))
         elif isinstance(event, Released):
@@ -198,7 +199,7 @@ def marks(history: History) -> list[str]:
             allowed[event.queue, event.producer, event.number] += 1
         elif isinstance(event, Sent) and not event.marked:
             for target in event.targets:
-                allowed.update((queue, event.producer, event.number) for queue in target.split("|"))
+                allowed.update((queue, event.producer, event.number) for queue in target.split(OR))
     return [
         f"{producer}:{number} came out of {queue} {times} times without the redelivered mark"
         for (queue, producer, number), times in unmarked.items()
@@ -233,7 +234,7 @@ def copies(history: History) -> list[str]:
     for event in history.events:
         if isinstance(event, Sent):
             for target in event.targets:
-                sent.update((queue, event.producer, event.number) for queue in target.split("|"))
+                sent.update((queue, event.producer, event.number) for queue in target.split(OR))
         elif isinstance(event, Received) and event.consumer.startswith(DRAIN):
             left[event.queue, event.producer, event.number] += 1
     return [

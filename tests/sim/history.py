@@ -5,13 +5,16 @@ The checks (``checks``, ``transactions_check``, ``configuration_check``) are pur
 whatever the copies. Times are true seconds of the run.
 
 ``Sent.targets`` says where a message must arrive: in at least one queue of each target, and a
-target is one queue name or several with ``|`` between them (it may be moved on to the others).
+target is one queue name or several with ``OR`` between them (it may be moved on to the others).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+OR = " or "
+"""Stands between the queues of a target; no queue has it in its name."""
 
 Message = tuple[str, int]
 """Producer, number."""

@@ -123,7 +123,7 @@ TOPOLOGIES: dict[str, Topology] = {
         exchanges=(("alt", "fanout", ""), ("x", "direct", "alt")),
         alternates={"a": "alt"},
         bindings=(("alt", "dead", "", {}), ("x", "a", "%.key", {})),
-        messages=(("x", "%.key", (), ("a|dead",)),),
+        messages=(("x", "%.key", (), ("a or dead",)),),
     ),
     "subscriber": Topology(
         bindings=(("amq.topic", "a", "%.news.#", {}),),

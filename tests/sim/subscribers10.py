@@ -42,7 +42,10 @@ NEVER = "never"
 
 def subscription_queue(kind: str, work: str) -> str:
     """The queue behind the subscription of a work: the broker names it after container and link."""
-    return f"{work}.{LINK_NAME}" if kind == SHARED else f"{work}_{LINK_NAME}"
+    if kind == SHARED:
+        return f"{work}.{LINK_NAME}"
+    own = f"{work}_{LINK_NAME}"
+    return f"{own}|volatile" if kind == VOLATILE else own
 
 
 class Subscriber10(Consumer10):

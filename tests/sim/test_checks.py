@@ -70,7 +70,7 @@ def test_every_target_must_get_it() -> None:
 
 
 def test_one_queue_of_a_target_is_enough() -> None:
-    assert judge(history(sent(1, 1.0, "a|dead"), confirmed(1), got(1, "dead"))) == []
+    assert judge(history(sent(1, 1.0, "a or dead"), confirmed(1), got(1, "dead"))) == []
 
 
 def test_what_was_only_browsed_is_lost() -> None:
@@ -173,7 +173,7 @@ def test_what_was_released_unmarked_comes_when_it_likes() -> None:
 
 
 def test_queues_to_which_messages_are_moved_have_no_order() -> None:
-    events: list[Event] = [sent(1, 1.0, "a|q"), sent(2, 1.0, "a|q"), got(2), got(1)]
+    events: list[Event] = [sent(1, 1.0, "a or q"), sent(2, 1.0, "a or q"), got(2), got(1)]
     assert judge(history(*events)) == []
 
 
@@ -210,7 +210,7 @@ def test_a_queue_keeps_no_more_copies_than_were_sent_to_it() -> None:
     assert checks_of(history(sent(1), left, left, faults=1)) == {"copies"}
     assert checks_of(history(sent(1), sent(1, again=True), left, left, faults=1)) == set()
     dead = got(1, "dead", consumer="drain.dead")
-    assert checks_of(history(sent(1, 1.0, "q|dead"), left, dead, faults=1)) == set()
+    assert checks_of(history(sent(1, 1.0, "q or dead"), left, dead, faults=1)) == set()
 
 
 def test_nothing_comes_twice_unless_something_broke() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from tests.sim.history import Confirmed, Ended, History, Message, Received, Sent, Taken
+from tests.sim.history import OR, Confirmed, Ended, History, Message, Received, Sent, Taken
 
 Copy = tuple[str, str, int]
 """Queue, producer, number."""
@@ -53,7 +53,7 @@ def transactions(history: History) -> list[str]:
 def _arrived(message: Sent, came: set[tuple[str, str, int]]) -> list[bool]:
     """For each target, whether the message came out of it."""
     return [
-        any((queue, message.producer, message.number) in came for queue in target.split("|"))
+        any((queue, message.producer, message.number) in came for queue in target.split(OR))
         for target in message.targets
     ]
 

@@ -20,7 +20,7 @@ from tests.sim.clients10 import ON_DEMAND, QUEUE
 from tests.sim.configuring import Configurator, Step, bind, declare_exchange, declare_queue
 from tests.sim.consumers import Consumer, Consumer010, PatientConsumer010, Selection
 from tests.sim.consumers10 import Consumer10, PatientConsumer10
-from tests.sim.history import WHOLE, Promise
+from tests.sim.history import OR, WHOLE, Promise
 from tests.sim.kinds import KINDS
 from tests.sim.nodes import SimNode
 from tests.sim.plan import ClientPlan, WorkPlan
@@ -273,7 +273,7 @@ class Work:
         return Route(
             self.exchange(exchange),
             self._key(key) if exchange else self.queue(key),
-            tuple("|".join(self.queue(q) for q in target.split("|")) for target in targets),
+            tuple(OR.join(self.queue(q) for q in target.split(OR)) for target in targets),
             tuple((self._key(name), value) for name, value in headers),
             TTLS_S[number % len(TTLS_S)] if kind.ttl else 0.0,
         )
