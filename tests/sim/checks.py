@@ -38,6 +38,10 @@ DRAIN_LATE_S = 3.0
 """The same at the end of a run, when nothing stalls any more."""
 
 
+EARLY_S = 0.1
+"""Clocks run a little faster or slower: so much in the longest delay."""
+
+
 class Facts:
     """The history, sorted for the checks."""
 
@@ -155,23 +159,29 @@ def unexpected(history: History) -> list[str]:
 def order(history: History) -> list[str]:
     """One connection gets the messages of a producer in order, except what comes back or again.
 
-    Queues to which messages are moved from others are in the order of moving.
+    Queues to which messages are moved from others are in the order of moving; what comes at a time
+    of its own has no order.
     """
     highest: dict[tuple[str, int, str, str], int] = {}
     given_back: set[tuple[str, str, int]] = set()
     unmarked: set[Message] = set()
     """What was sent again as if for the first time."""
+    timed: set[Message] = set()
     moved = {promise.rejects_to for promise in history.promises.values()}
     found = []
     for event in history.events:
         if isinstance(event, Sent):
             for target in event.targets:
                 moved.update(target.split(OR)[1:])
+            if event.delay_s:
+                timed.add((event.producer, event.number))
             if not event.marked:
                 unmarked.add((event.producer, event.number))
         elif isinstance(event, Released):
             given_back.add((event.queue, event.producer, event.number))
         elif isinstance(event, Received) and not event.redelivered and event.queue not in moved:
+            if (event.producer, event.number) in timed:
+                continue
             key = (event.consumer, event.connection, event.queue, event.producer)
             again = (event.queue, event.producer, event.number) in given_back
             again = again or (event.producer, event.number) in unmarked
@@ -336,6 +346,24 @@ def stale(history: History) -> list[str]:
     return found
 
 
+def early(history: History) -> list[str]:
+    """Nothing is delivered, or shown to a browser, before its time; clocks differ."""
+    first_sent = Facts(history).first_sent
+    found = []
+    for event in history.events:
+        if isinstance(event, Received):
+            sent = first_sent.get((event.producer, event.number))
+            if sent is None or not sent.delay_s:
+                continue
+            early_s = sent.at + sent.delay_s - event.at
+            if early_s > EARLY_S + history.wall_spread_s:
+                found.append(
+                    f"{event.producer}:{event.number}, to come after {sent.delay_s} s, came "
+                    f"{early_s:.3f} s too early out of {event.queue}"
+                )
+    return found
+
+
 def refusals(history: History) -> list[str]:
     """No session was ended for a reason that its client had not reckoned with."""
     return [
@@ -359,6 +387,7 @@ CHECKS: dict[str, Check] = {
     "ring": rings,
     "purged": purges,
     "expired": stale,
+    "early": early,
 }
 """All checks by name; the name is what a violation is called."""
 

@@ -23,7 +23,8 @@ Message = tuple[str, int]
 class Sent(NamedTuple):
     """A producer sent a message, ``again`` if not for the first time. ``ttl_s`` 0: for ever.
 
-    ``marked``: what is sent again says so; else brokers cannot know.
+    ``delay_s``: not to be delivered before. ``marked``: what is sent again says so; else brokers
+    cannot know.
     """
 
     at: float
@@ -34,6 +35,7 @@ class Sent(NamedTuple):
     ttl_s: float = 0.0
     transaction: str = ""
     marked: bool = True
+    delay_s: float = 0.0
 
 
 class Confirmed(NamedTuple):

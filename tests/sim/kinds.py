@@ -39,6 +39,8 @@ class Kind:
     """The queue goes with its last consumer; what is on it goes to the alternate exchange."""
     ttl: bool = False
     """Every third message has a short time to live, every third a long one."""
+    delayed: bool = False
+    """Every third message is to come a little later, every third much later."""
     reject_every: int = 0
     padding: int = 0
     deep: bool = False
@@ -109,6 +111,7 @@ KINDS: dict[str, Kind] = {
     "shared subscription": Kind("news", protocol="1.0", subscription="shared"),
     "on demand": Kind(protocol="1.0", on_demand=True),
     "dynamic nodes": Kind("nothing", takes=(), actor="asker", protocol="1.0"),
+    "delayed delivery": Kind(protocol="1.0", delayed=True),
 }
 
 LATER = (
@@ -118,5 +121,6 @@ LATER = (
     "shared subscription",
     "on demand",
     "dynamic nodes",
+    "delayed delivery",
 )
 """Kinds that came with AMQP 1.0: they are drawn by themselves, so that the rest of a plan stays."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
+from tanist.sessions.amqp10.delivery_time import DELIVERY_DELAY
 from tanist.wire.amqp10.composites import Header, Properties
 from tanist.wire.amqp10.encoding import encode_composite
 from tanist.wire.amqp10.sections import (
     APPLICATION_PROPERTIES,
     DATA,
+    MESSAGE_ANNOTATIONS,
     encode_map_section,
     split_message,
 )
@@ -30,6 +32,9 @@ def sections_before_body(route: Route, to: str, failures: int) -> bytes:
     """All sections of a message but its body. ``to``: "" is not said."""
     ttl_ms = int(route.ttl_s * 1000) or None
     octets = encode_composite(Header(durable=True, ttl=ttl_ms, delivery_count=failures))
+    if route.delay_s:
+        annotations: dict[str | int, Value] = {DELIVERY_DELAY: int(route.delay_s * 1000)}
+        octets += encode_map_section(MESSAGE_ANNOTATIONS, annotations)
     subject = route.key if route.exchange else None
     if to or subject:
         octets += encode_composite(Properties(to=to or None, subject=subject))

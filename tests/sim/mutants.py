@@ -140,6 +140,11 @@ def _immortal(record: Record) -> Record:
     return _copy(record, record.message.body, NEVER)
 
 
+def _untimed(record: Record) -> Record:
+    assert isinstance(record, Entry)
+    return _copy(record, record.message.body, record.message.expires_at)
+
+
 def _no_alternate(record: Record) -> Record:
     assert isinstance(record, QueueDeclared)
     return QueueDeclared(
@@ -195,6 +200,7 @@ MUTANTS: dict[str, Mutant] = {
     "forget the time to live": Mutant(
         _writer(Entry, _immortal), ("expired", "replicas differ"), "time to live"
     ),
+    "forget the time of delivery": Mutant(_writer(Entry, _untimed), ("early",), "delayed delivery"),
     "expire on a backup": Mutant(spoiled(expire_on_a_backup), ("replicas differ",), "time to live"),
     "forget the redelivered mark": Mutant(spoiled(forget_marks), ("redelivered mark", "order")),
     "forget a binding": Mutant(

@@ -35,6 +35,7 @@ class Route(NamedTuple):
     targets: tuple[str, ...]
     headers: tuple[tuple[str, str], ...] = ()
     ttl_s: float = 0.0
+    delay_s: float = 0.0
 
 
 Router = Callable[[int], Route]
@@ -119,6 +120,7 @@ class Producer(SimClient):
                 again,
                 route.ttl_s,
                 marked=marked or not again,
+                delay_s=route.delay_s,
             )
         )
         self.count("sent again" if again else "sent")

@@ -274,6 +274,20 @@ def test_an_expired_message_stays_away() -> None:
     assert checks_of(history(events[0], got(1, at=9.0, consumer="drain.q"))) == {"expired"}
 
 
+def test_a_delayed_message_stays_away_until_it_is_due() -> None:
+    events: list[Event] = [sent(1, 1.0, delay_s=4.0), sent(1, 3.0, again=True, delay_s=4.0)]
+    assert judge(history(*events, got(1, at=5.0))) == []
+    assert checks_of(history(*events, got(1, at=4.0))) == {"early"}
+    assert checks_of(history(*events, got(1, at=4.0, browsed=True))) == {"early"}
+    assert judge(history(*events, got(1, at=4.0), wall_spread_s=1.0)) == []
+
+
+def test_a_delayed_message_has_no_order() -> None:
+    events: list[Event] = [sent(1, 1.0, delay_s=4.0), sent(2), sent(3)]
+    assert judge(history(*events, got(2), got(3), got(1, at=6.0))) == []
+    assert checks_of(history(*events, got(3), got(2), got(1, at=6.0))) == {"order"}
+
+
 def test_an_unreckoned_refusal_is_reported() -> None:
     assert checks_of(history(Refused(1.0, "c", 404, "Queue not found: q"))) == {"refused"}
 

@@ -36,6 +36,8 @@ from tests.sim.transactions_check import DRAIN
 DRAIN_PLAN = ClientPlan(host="drain", heartbeat_s=1, window=100, pause_s=0.0)
 TTLS_S = (0.0, 1.0, 100_000.0)
 """Times to live, in turn: none, short, long."""
+DELAYS_S = (0.0, 0.3, 4.0)
+"""Delays, in turn: none, short, and long enough for a failover."""
 VISIT_S = 1.0
 """How long the drain of an auto-delete queue stays."""
 
@@ -276,6 +278,7 @@ class Work:
             tuple(OR.join(self.queue(q) for q in target.split(OR)) for target in targets),
             tuple((self._key(name), value) for name, value in headers),
             TTLS_S[number % len(TTLS_S)] if kind.ttl else 0.0,
+            DELAYS_S[number % len(DELAYS_S)] if kind.delayed else 0.0,
         )
 
     # -- ending -----------------------------------------------------------------------------

@@ -38,7 +38,7 @@ from tanist.core.notices import (
     UnsubscribeNotice,
 )
 from tanist.core.queue import Queue
-from tanist.core.records import Dequeued, QueueDeclared, QueueDeleted, QueueUsed
+from tanist.core.records import DELAYED, Dequeued, QueueDeclared, QueueDeleted, QueueUsed
 from tanist.core.relocation import Relocation
 from tanist.core.state import BrokerConfig
 from tanist.core.subscription import Sink, Subscription
@@ -238,12 +238,15 @@ class Broker(Relocation):
     @property
     def deadline(self) -> float:
         """When ``tick`` must be called next, monotonic seconds, inf = never."""
-        if not self._doomed:
-            return NEVER
-        return min(queue.delete_at for queue in self._doomed.values())
+        deadline = self.delays.deadline
+        for queue in self._doomed.values():
+            deadline = min(deadline, queue.delete_at)
+        return deadline
 
     def tick(self) -> None:
-        """Auto-delete the queues whose time came. Costs nothing when none did."""
+        """Do what is due: delayed messages, auto-deletion. Costs nothing when nothing is."""
+        if self.delays.deadline <= self.now:
+            self._release_due()
         for name, queue in list(self._doomed.items()):
             if queue.deleted or queue.delete_at > self.now:
                 if queue.deleted or queue.delete_at == NEVER:
@@ -262,7 +265,7 @@ class Broker(Relocation):
         """
         queue = self.find_queue(name)
         require_access(queue, actor, "delete")
-        if if_empty and queue.available:
+        if if_empty and queue.available + queue.delayed:
             raise BrokerError(
                 Condition.PRECONDITION_FAILED, f"Cannot delete queue {name}; queue not empty"
             )
@@ -298,13 +301,13 @@ class Broker(Relocation):
             subscription.sink.closed(subscription)
 
     def purge(self, name: str, actor: Actor) -> int:
-        """Drop the available entries of a queue and return how many there were.
+        """Drop the entries of a queue that nobody holds and return how many there were.
 
         Raises: BrokerError (ILLEGAL_ARGUMENT, NOT_FOUND; NOT_ALLOWED on a replica).
         """
         queue = self.find_queue(name)
         self._require_writable(queue)
-        positions = [entry.position for entry in queue.entries() if entry.holder is None]
+        positions = [entry.position for entry in queue.entries() if entry.holder in (None, DELAYED)]
         queue.discards_purge += len(positions)
         self._remove(queue, positions)
         return len(positions)

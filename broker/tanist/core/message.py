@@ -36,12 +36,14 @@ class Message:
     empty) or ``AMQP_1_0``. ``exchange``: the name it was sent to ("" = default exchange).
     ``bodiless``: it came without a body segment, which is not an empty one (0-10 only).
     ``expires_at``: monotonic seconds, ``NEVER`` when it has no time to live. ``redelivered``: as
-    flagged by its producer (1.0: it had delivered it before). ``headers``: application headers,
+    flagged by its producer (1.0: it had delivered it before). ``available_at``: monotonic seconds
+    before which it must not be delivered, 0 = at once. ``headers``: application headers,
     None until somebody needed them. ``origin``: number of the connection it came on, 0 = none or
     not this broker's. ``size``: ``len(header) + len(body)``, bytes.
     """
 
     __slots__ = (
+        "available_at",
         "bodiless",
         "body",
         "durable",
@@ -70,6 +72,7 @@ class Message:
         bodiless: bool = False,
         origin: int = 0,
         form: int = AMQP_0_10,
+        available_at: float = 0.0,
     ) -> None:
         self.header = header
         self.body = body
@@ -82,5 +85,6 @@ class Message:
         self.redelivered = redelivered
         self.origin = origin
         self.form = form
+        self.available_at = available_at
         self.headers: Mapping[str, object] | None = None
         self.size = len(header) + len(body)

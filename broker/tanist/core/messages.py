@@ -227,6 +227,8 @@ class Messages(State):
         if queue.recorded:
             self.journal.append(entry)
         queue.insert(entry)
+        if message.available_at > self.now:
+            self.delays.hold(entry)
         if not queue.dirty and (queue.consumers or queue.browsers):
             queue.dirty = True
             self._dirty.append(queue)
@@ -264,7 +266,7 @@ class Messages(State):
         if positions and not queue.deleted:
             if queue.recorded:
                 self.journal.append(Dequeued(queue, positions))
-            queue.remove(positions)
+            self._drop(queue, positions)
 
     def release(self, entries: list[Entry], redelivered: bool) -> None:
         """Make held ``entries`` available again at their original positions.
@@ -332,6 +334,15 @@ class Messages(State):
             queue.acquires += 1
             acquired.append(entry)
         return acquired
+
+    def _release_due(self) -> None:
+        """Make what is due available, at its place."""
+        for entry in self.delays.take_due(self.now):
+            queue = entry.queue
+            queue.ordering.released(entry)
+            if queue.searches:
+                queue.note_returned(entry.position)
+            self._mark_dirty(queue)
 
     # Expiry.
 

@@ -17,7 +17,7 @@ from tanist.core.interest import RETURNED_MAX, Search
 from tanist.core.message import NEVER, Message
 from tanist.core.ordering import Fifo
 from tanist.core.policy import Policy, Ring
-from tanist.core.records import Dequeued, Entry
+from tanist.core.records import DELAYED, Dequeued, Entry
 from tanist.core.source import Source
 from tanist.core.subscription import Subscription
 from tanist.types import ReplicationLevel
@@ -55,6 +55,7 @@ class Queue:
         "consumers",
         "created_at",
         "creator",
+        "delayed",
         "delete_at",
         "deleted",
         "dequeued_bytes",
@@ -145,7 +146,7 @@ class Queue:
         self.deleted = False
         self.delete_at = NEVER
         self.redelivered_below = 0
-        self.held = 0
+        self.held = self.delayed = 0
         self.expiring = 0
         self.enqueues = 0
         self.enqueued_bytes = 0
@@ -172,8 +173,8 @@ class Queue:
 
     @property
     def available(self) -> int:
-        """Entries that nobody acquired (queue.query's message-count)."""
-        return self.enqueues - self.dequeues - self.held
+        """Entries that nobody acquired and that are due (queue.query's message-count)."""
+        return self.enqueues - self.dequeues - self.held - self.delayed
 
     @property
     def subscriptions(self) -> list[Subscription]:
@@ -228,9 +229,11 @@ class Queue:
             if entry is None:
                 continue
             entry.gone = True
-            if entry.holder is not None:
-                entry.holder = None
+            if entry.holder is DELAYED:
+                self.delayed -= 1
+            elif entry.holder is not None:
                 self.held -= 1
+            entry.holder = None
             message = entry.message
             if message.expires_at != NEVER:
                 self.expiring -= 1

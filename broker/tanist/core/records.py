@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from tanist.core.queue import Queue
     from tanist.core.source import Run
-    from tanist.core.subscription import Subscription
 
 ENQUEUED: Final = 1
 DEQUEUED: Final = 2
@@ -36,6 +35,9 @@ UNBOUND: Final = 8
 QUEUE_USED: Final = 9
 SOURCE_SET: Final = 10
 COPIED: Final = 11
+
+DELAYED: Final = object()
+"""``Entry.holder`` of an entry that nobody may have yet (``delaying``)."""
 
 
 @mypyc_attr(acyclic=True)
@@ -51,9 +53,10 @@ class Entry(Record):
     """A message on a queue; also the record of its enqueueing (queue, position, message).
 
     ``position`` is unique in its queue, grows from 1, and may have gaps on a replica. ``holder`` is
-    the subscription that acquired it, None when available. ``deliveries`` counts deliveries that
-    count (a release without "redelivered" undoes one); it is 1 while the entry is delivered for
-    the first time. ``gone``: dequeued (or its queue deleted); settling it again does nothing.
+    the subscription that acquired it, None when available, ``DELAYED`` before its time.
+    ``deliveries`` counts deliveries that count (a release without "redelivered" undoes one); it is
+    1 while the entry is delivered for the first time. ``gone``: dequeued (or its queue deleted);
+    settling it again does nothing.
 
     Compiled, the collector of garbage does not look at entries and messages (``acyclic``): walking
     over all that is queued took half of the time. So whoever ends a cycle that they are part of
@@ -68,7 +71,7 @@ class Entry(Record):
         self.queue = queue
         self.position = position
         self.deliveries = 0
-        self.holder: Subscription | None = None
+        self.holder: object | None = None
         self.gone = False
 
     @property

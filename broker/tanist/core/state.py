@@ -16,6 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from tanist.core.arguments import REPLICATE, explicit_level, queue_settings
+from tanist.core.delaying import Delays
 from tanist.core.exchange import (
     Binding,
     DefaultExchange,
@@ -86,8 +87,9 @@ class State:
     """Queues, exchanges and bindings.
 
     ``queues_by_number`` has the replicated queues. ``alternate_uses``: how many objects name an
-    exchange as their alternate. ``now``: monotonic seconds, set by the node at each step.
-    ``retired``: what queues that are gone had counted.
+    exchange as their alternate. ``now``: monotonic seconds, set by the node at each step, and
+    ``wall_offset_s``: Unix time minus that, set when it starts. ``delays``: what waits for its
+    time. ``retired``: what queues that are gone had counted.
     """
 
     __slots__ = (
@@ -95,12 +97,14 @@ class State:
         "alternate_uses",
         "config",
         "default_exchange",
+        "delays",
         "exchanges",
         "next_number",
         "now",
         "queues",
         "queues_by_number",
         "retired",
+        "wall_offset_s",
     )
 
     def __init__(
@@ -109,6 +113,8 @@ class State:
         self.config = config
         self._headers_of = headers_of
         self.now = 0.0
+        self.wall_offset_s = 0.0
+        self.delays = Delays()
         self.retired = Totals()
         self.queues: dict[str, Queue] = {}
         self.queues_by_number: dict[int, Queue] = {}
@@ -176,8 +182,10 @@ class State:
             if record.position <= queue.ordering.last_position or queue.deleted:
                 raise _impossible(f"position {record.position} of queue {queue.name}")
             queue.insert(record)
+            if record.message.available_at > self.now:
+                self.delays.hold(record)
         elif isinstance(record, Dequeued):
-            record.queue.remove(record.positions)
+            self._drop(record.queue, record.positions)
             record.queue.skip(max(record.positions, default=0))
         else:
             self._apply_configuration(record)
@@ -194,6 +202,8 @@ class State:
             raise _impossible(f"old position {entry.position} of queue {queue.name}")
         if queue.at(entry.position) is None:
             queue.fill(entry)
+            if entry.message.available_at > self.now:
+                self.delays.hold(entry)
 
     def _apply_configuration(self, record: Record) -> None:
         if isinstance(record, QueueDeclared):
@@ -249,6 +259,12 @@ class State:
 
     # The memory functions: primary and replica call these and no others.
 
+    def _drop(self, queue: Queue, positions: list[int]) -> None:
+        delayed = queue.delayed
+        queue.remove(positions)
+        if delayed:
+            self.delays.lose(delayed - queue.delayed)
+
     def _add_queue(self, record: QueueDeclared) -> Queue:
         level = explicit_level(record.arguments) or ReplicationLevel.NONE
         queue = Queue(
@@ -281,6 +297,9 @@ class State:
         self._use_alternate(queue.alternate_exchange, -1)
         self.retired.add(queue, True)
         queue.deleted = True
+        if queue.delayed:
+            self.delays.lose(queue.delayed)
+            queue.delayed = 0
         queue.forget()
         for subscription in queue.subscriptions:
             subscription.closed = True

@@ -54,6 +54,7 @@ RECORD_COPIED: Final = 12
 _ENQUEUE: Final = Layout(">BIQQBBHII")
 _ENQUEUE_SAME: Final = Layout(">BIQ")
 _DEQUEUE: Final = Layout(">BII")
+_DUE: Final = Layout(">Q")
 _RANGE: Final = Layout(">QQ")
 _RUN: Final = Layout(">QQQ")
 _CONFIGURATION: Final = Layout(">BI")
@@ -62,6 +63,8 @@ _DURABLE: Final = 1
 _REDELIVERED: Final = 2
 _BODILESS: Final = 4
 _AMQP_1_0: Final = 8
+_DELAYED: Final = 16
+"""Behind the fixed fields stands when it is due (Unix ms)."""
 _NEVER: Final = float("inf")
 _CACHE_MAX: Final = 4096
 """Entries of an address cache; beyond it the cache starts afresh, so names cannot fill memory."""
@@ -161,6 +164,8 @@ class RecordWriter:
             flags |= _BODILESS
         if message.form == AMQP_1_0:
             flags |= _AMQP_1_0
+        if message.available_at:
+            flags |= _DELAYED
         parts.append(
             _ENQUEUE.pack(
                 RECORD_ENQUEUE,
@@ -174,6 +179,8 @@ class RecordWriter:
                 len(body),
             )
         )
+        if flags & _DELAYED:
+            parts.append(_DUE.pack(round((message.available_at + self.wall_offset_s) * 1000)))
         parts.append(address)
         parts.append(header)
         parts.append(body)
@@ -291,6 +298,11 @@ class RecordReader:
                     _ENQUEUE.unpack_from(data, at)
                 )
                 at += _ENQUEUE.size
+                due_at = 0.0
+                if flags & _DELAYED:
+                    due_ms: int = _DUE.unpack_from(data, at)[0]
+                    due_at = due_ms / 1000 - self.wall_offset_s
+                    at += _DUE.size
                 middle = at + n_address
                 exchange, routing_key = self._address(data[at:middle])
                 at = middle + n_header
@@ -311,6 +323,7 @@ class RecordReader:
                     bool(flags & _BODILESS),
                     0,
                     AMQP_1_0 if flags & _AMQP_1_0 else AMQP_0_10,
+                    due_at,
                 )
             elif kind == RECORD_ENQUEUE_SAME:
                 _, number, position = _ENQUEUE_SAME.unpack_from(data, at)

@@ -189,6 +189,7 @@ class Node:
     def _started(self, happened: Started, now: float) -> None:
         self._next_scan = now + SCAN_INTERVAL_S
         self._sweep_at = now + self.config.queue_purge_interval_s
+        self.broker.wall_offset_s = happened.wall_s - now
         self.broker.lookup = partial(lookup, unix_offset_s=happened.wall_s - now)
         self._management.start(now, happened.wall_s)
         self.cluster.start(now, happened.wall_s - now)
@@ -227,7 +228,8 @@ class Node:
     # -- the end of a step ------------------------------------------------------------------
 
     def _finish(self, now: float, routine: bool) -> None:
-        """``routine``: bytes arrived, which moves no deadline but, perhaps, that of the link."""
+        """``routine``: bytes arrived, which may move the deadlines of the link and of delayed
+        messages, but no other."""
         broker = self.broker
         management = self._management
         held = management.held
@@ -252,7 +254,8 @@ class Node:
         self._write()
         if work.broken or broker.pending or held.ready or management.again or self.cluster.changed:
             again = True
-        if again or not routine or self._link_deadline() < self._armed_at:
+        due = min(self._link_deadline(), broker.delays.deadline)
+        if again or not routine or due < self._armed_at:
             self._arm(now, again)
 
     def _record(self, followed: bool) -> None:

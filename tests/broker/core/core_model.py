@@ -170,6 +170,7 @@ def copy_record(record: Record, broker: Broker) -> Record:
             old.redelivered,
             old.bodiless,
             form=old.form,
+            available_at=old.available_at,
         )
         return Entry(fresh, broker.queues_by_number[record.queue.number], record.position)
     if isinstance(record, Dequeued):

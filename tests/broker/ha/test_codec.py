@@ -330,6 +330,19 @@ def test_expiry_travels_as_time_of_day() -> None:
     assert expires_at == pytest.approx(1050.0, abs=0.01)
 
 
+def test_the_time_of_delivery_travels_as_time_of_day() -> None:
+    primary = new_primary()
+    primary.declare_queue("q", ACTOR)
+    primary.publish(Message(b"", b"x", "", "q", available_at=50.25), "")
+    publish(primary, "q", b"at once")
+    data = batch(drained(primary), RecordWriter(wall_offset_s=1_000_000.0))
+    replica = new_broker()
+    apply(replica, data, RecordReader(wall_offset_s=999_000.0))
+    first, second = (entry.message for entry in replica.queues["q"].entries())
+    assert (first.available_at, first.body) == (1050.25, b"x")
+    assert (second.available_at, second.body) == (0.0, b"at once")
+
+
 def test_the_address_caches_do_not_fill_memory() -> None:
     primary = new_primary()
     primary.declare_queue("q", ACTOR, arguments={"qpid.max_count": 10**6})

@@ -105,6 +105,12 @@ def remote_open(guest: Guest10) -> dict[str, Value]:
     return dict(remote.properties or {})
 
 
+def test_our_open_offers_what_the_sessions_can_do() -> None:
+    remote = Guest10(alone()).connection.remote
+    assert remote is not None
+    assert remote.offered_capabilities == ("ANONYMOUS-RELAY", "SHARED-SUBS", "DELAYED_DELIVERY")
+
+
 def test_clients_are_told_where_the_cluster_is() -> None:
     _, (host,) = running("a", ha_public_url="amqp:one:5672,two:5673")
     servers = remote_open(Guest10(host))["failover-server-list"]

@@ -13,6 +13,8 @@ from tanist.node.node import SCAN_INTERVAL_S, Node
 from tanist.node.outputs import Arm, Close, Send
 from tanist.types import BrokerError
 from tanist.wire.amqp010.events import Failed
+from tanist.wire.amqp10.sections import MESSAGE_ANNOTATIONS, encode_data, encode_map_section
+from tests.broker.node.guest10 import Guest10
 from tests.broker.node.network import WALL_S, Admin, Guest, Host, Network, cluster, promote, running
 
 
@@ -34,6 +36,52 @@ def test_publish_and_consume() -> None:
     assert not message.redelivered
     consumer.do("message.accept", transfers=[(message.id, message.id)])
     assert host.node.broker.queues["q"].count == 0
+
+
+def delayed(ms: int) -> bytes:
+    """Sections before the body of a message that is to come so much later."""
+    return encode_map_section(MESSAGE_ANNOTATIONS, {"x-opt-delivery-delay": ms})
+
+
+def test_a_delayed_message_comes_when_it_is_due_and_not_with_the_next_beat() -> None:
+    host = alone()
+    guest = Guest10(host)
+    Guest(host).session().do("queue.declare", queue="q")
+    session = guest.session()
+    guest.receiver(session, "q", 10)
+    link = guest.sender(session, "q")
+    link.send(b"1", encode_data(b"later"), prefix=delayed(1234))
+    guest.pump()
+    assert guest.settled() == [(0, 0, "Accepted")]
+    host.network.advance(1.2339)
+    assert guest.deliveries == []
+    host.network.advance(0.0002)
+    (delivery,) = guest.deliveries
+    assert delivery.payload.endswith(encode_data(b"later"))
+
+
+def test_a_delayed_message_comes_when_it_is_due_after_a_failover() -> None:
+    network, (a, b) = running("a", "b")
+    guest = Guest10(a)
+    Guest(a).session().do("queue.declare", queue="q")
+    link = guest.sender(guest.session(), "q")
+    for number, ms in enumerate((9000, 3000)):
+        link.send(b"%d" % number, encode_data(b"%d" % number), prefix=delayed(ms))
+    guest.pump()
+    network.advance(1.0)
+    a.kill()
+    network.advance(1.0)
+    assert promote(b) == ""
+    consumer = Guest(b).session()
+    consumer.subscribe("q")
+    network.advance(0.99)
+    assert consumer.messages == []
+    network.advance(0.02)
+    assert [message.body for message in consumer.messages] == [b"1"]
+    network.advance(5.9)
+    assert len(consumer.messages) == 1
+    network.advance(0.1)
+    assert [message.body for message in consumer.messages] == [b"1", b"0"]
 
 
 def test_headers_exchanges_see_the_headers_of_a_message() -> None:

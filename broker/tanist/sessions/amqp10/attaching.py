@@ -17,6 +17,7 @@ from tanist.core.queue import Queue
 from tanist.sessions.amqp10 import subscriptions
 from tanist.sessions.amqp10.consumer import Consumer
 from tanist.sessions.amqp10.coordinator import Coordinator
+from tanist.sessions.amqp10.delivery_time import DELAYED_DELIVERY
 from tanist.sessions.amqp10.filters import Filters, read_filters
 from tanist.sessions.amqp10.holding import Answer
 from tanist.sessions.amqp10.interest import interest_of
@@ -81,8 +82,16 @@ class AttachAnswer(Answer):
         attached = self.attached
         if not attached.alive or not attached.wire.alive:
             return
-        size_max = MESSAGE_BYTES_MAX if isinstance(attached, Producer) else None
-        attached.wire.attach_ok(self.source, self.target, max_message_size=size_max)
+        size_max: int | None = None
+        offered: tuple[str, ...] = ()
+        if isinstance(attached, Producer):
+            size_max = MESSAGE_BYTES_MAX
+            remote = attached.wire.remote
+            if remote is not None and DELAYED_DELIVERY in remote.desired_capabilities:
+                offered = (DELAYED_DELIVERY,)
+        attached.wire.attach_ok(
+            self.source, self.target, max_message_size=size_max, offered_capabilities=offered
+        )
         attached.attach()
 
 

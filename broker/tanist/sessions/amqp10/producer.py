@@ -24,6 +24,7 @@ from tanist.core.follower import Pledge
 from tanist.core.message import AMQP_1_0, NEVER, Message
 from tanist.core.notices import Actor
 from tanist.sessions.amqp10.addressing import bare_start, check_user_id, read_way
+from tanist.sessions.amqp10.delivery_time import available_at
 from tanist.sessions.amqp10.holding import Answer, Holding, Runs
 from tanist.sessions.amqp10.nodes import Dynamic, Node, Nodes
 from tanist.sessions.amqp10.registry import Key, Registry
@@ -51,8 +52,8 @@ NO_HEAD: Final = b"\xff"
 HEAD_MAX: Final = 64
 """Longest header section worth remembering."""
 
-PLAIN_SECTIONS: Final = frozenset(b"\x53" + bytes((code,)) for code in range(0x72, 0x79))
-"""How everybody writes the descriptor of what may be the first section that is kept."""
+BARE_SECTIONS: Final = frozenset(b"\x53" + bytes((code,)) for code in range(0x73, 0x79))
+"""How everybody writes the descriptor of what may come first if there are no annotations."""
 
 SECOND: Final = 1
 """Receiver settle mode in which the sender settles first."""
@@ -174,7 +175,8 @@ class Producer(Held):
         """The message that arrived, with its way.
 
         Raises: FramingError: it is none; BrokerError: NOT_IMPLEMENTED for another format;
-        NOT_FOUND, ILLEGAL_ARGUMENT for the address; UNAUTHORIZED_ACCESS for the user-id.
+        NOT_FOUND, ILLEGAL_ARGUMENT for the address; ILLEGAL_ARGUMENT for the time of delivery;
+        UNAUTHORIZED_ACCESS for the user-id.
         """
         if event.message_format:
             raise BrokerError(
@@ -187,9 +189,13 @@ class Producer(Held):
             header, at = cut_header(payload)
             if 0 < at <= HEAD_MAX:
                 self.header, self.head = header, payload[:at]
-        if payload[at + 1 : at + 3] not in PLAIN_SECTIONS:
-            at = bare_start(payload, at)
-        body = payload[at:] if at else payload
+        broker = self.broker
+        due = 0.0
+        if payload[at + 1 : at + 3] in BARE_SECTIONS:
+            body = payload[at:] if at else payload
+        else:
+            body = payload[bare_start(payload, at) :]
+            due = available_at(body, broker.now, broker.wall_offset_s)
         exchange, key = self.exchange, self.queue_name
         if not key or self.check_user_ids:
             way = read_way(body)
@@ -207,11 +213,12 @@ class Producer(Held):
             key,
             header.durable,
             header.priority,
-            NEVER if header.ttl is None else self.broker.now + header.ttl / 1000,
+            NEVER if header.ttl is None else broker.now + header.ttl / 1000,
             header.delivery_count > 0,
             False,
             self.link.number,
             AMQP_1_0,
+            due,
         )
 
     def _relay(self, to: str, subject: str) -> tuple[str, str]:

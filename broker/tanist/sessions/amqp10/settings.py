@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from tanist.sessions.amqp10.delivery_time import DELAYED_DELIVERY
+
 CREDIT: Final = 1000
 """Deliveries that a producer may have under way on a link: what one batch brings to the backups and
 back, at full speed."""
 
-OFFERED_CAPABILITIES: Final = ("ANONYMOUS-RELAY", "SHARED-SUBS")
+OFFERED_CAPABILITIES: Final = ("ANONYMOUS-RELAY", "SHARED-SUBS", DELAYED_DELIVERY)
 """What our Open offers because the sessions can do it."""
 
 

@@ -10,6 +10,10 @@ from tanist.core.notices import Actor
 from tanist.sessions.amqp10.attaching import NAME_MAX, OUTCOMES
 from tanist.types import MESSAGE_BYTES_MAX
 from tanist.wire.amqp10.composites import Modified, Released, Source, Target
+from tanist.wire.amqp10.link_state import ATTACH_SENT
+from tanist.wire.amqp10.performatives import Attach
+from tanist.wire.amqp10.receiver import Receiver
+from tanist.wire.amqp10.sender import Sender
 from tanist.wire.amqp10.values import Described, ULong
 
 NOBODY = Actor("", "")
@@ -24,6 +28,23 @@ def test_the_answer_to_a_sender(session: Session10) -> None:
     assert attach.max_message_size == MESSAGE_BYTES_MAX
     assert isinstance(attach.source, Source)
     assert attach.source.address == "here"
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_delayed_delivery_is_offered_to_senders_that_want_it(
+    session: Session10, sends: bool
+) -> None:
+    wire = session.session
+    handle = wire._take_handle("late", not sends)
+    attach = Attach("late", handle, not sends, 2, 0, Source("q"), Target("q"))
+    attach.desired_capabilities = ("other", "DELAYED_DELIVERY")
+    kind = Sender if sends else Receiver
+    wire._introduce(kind(wire, "late", handle, ATTACH_SENT), attach)
+    session.client.pump()
+    answer = session.attached["late"].attach
+    assert answer.offered_capabilities == (("DELAYED_DELIVERY",) if sends else ())
+    link = session.sender("q", "plain")
+    assert session.attached[link.name].attach.offered_capabilities == ()
 
 
 def test_the_answer_to_a_receiver(node: Node10, session: Session10) -> None:
