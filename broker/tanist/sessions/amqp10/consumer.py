@@ -139,7 +139,12 @@ class Consumer(Sink):
         if message.expires_at != NEVER:
             left_ms = max(1, int((message.expires_at - self.broker.now) * 1000))
             ttl_ms = left_ms if left_ms <= TTL_MS_MAX else None
-        if entry.redelivered or ttl_ms is not None:
+        if (  # as Entry.redelivered, without a call
+            entry.deliveries > 1
+            or ttl_ms is not None
+            or message.redelivered
+            or entry.position <= entry.queue.redelivered_below
+        ):
             count = entry.delivery_count
             header = stamp_header(message.durable, message.priority, ttl_ms, count == 0, count)
         elif message.durable == self.durable and message.priority == self.priority:
