@@ -50,7 +50,7 @@ constexpr int RETRY_MAX_MS = 500;
 
 const std::vector<std::string> CAPABILITIES{"send",           "receive",           "heartbeat", "reconnect", "redelivered",
                                             "delivery_count", "connection_events", "reopen",    "hold",
-                                            "values",         "auth"};
+                                            "delay",          "values",            "auth"};
 
 class Client final : public proton::messaging_handler, public Home {
 public:

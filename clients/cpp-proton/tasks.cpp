@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <proton/annotation_key.hpp>
 #include <proton/delivery.h>
 #include <proton/delivery_mode.hpp>
 #include <proton/disposition.h>
@@ -14,6 +15,7 @@
 #include <proton/symbol.hpp>
 #include <proton/target.hpp>
 #include <proton/target_options.hpp>
+#include <proton/timestamp.hpp>
 #include <proton/tracker.hpp>
 #include <proton/value.hpp>
 
@@ -173,7 +175,8 @@ SendTask::SendTask(Home& home, const json& request)
       window_(at_least_one(request, "window", 100)),
       rate_(request.value("rate_per_s", 0.0)),
       body_bytes_(request.value("body_bytes", std::size_t{100})),
-      durable_(request.value("durable", false)) {}
+      durable_(request.value("durable", false)),
+      delay_ms_(request.value("delay_ms", std::int64_t{0})) {}
 
 void SendTask::open_link(proton::session session) {
     proton::sender_options options;
@@ -262,6 +265,10 @@ void SendTask::hand_over(std::int64_t sn) {
     message.properties().put("producer", producer_);
     message.properties().put("sn", sn);
     message.durable(durable_);
+    if (delay_ms_ > 0) {
+        const proton::timestamp due(proton::timestamp::now().milliseconds() + delay_ms_);
+        message.message_annotations().put(proton::annotation_key(proton::symbol("x-opt-delivery-time")), due);
+    }
     sender_.send(message, proton::binary(number));
 }
 

@@ -158,6 +158,7 @@ private:
     const double rate_;
     const std::size_t body_bytes_;
     const bool durable_;
+    const std::int64_t delay_ms_;
     std::int64_t handed_ = 0;
     std::int64_t confirmed_ = 0;
     std::set<std::int64_t> unconfirmed_; // handed over in ascending order

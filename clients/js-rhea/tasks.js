@@ -9,6 +9,7 @@
 
 const { fromLong, toLong } = require('./numbers');
 const { nowNs } = require('./reporter');
+const { types } = require('rhea');
 const values = require('./values');
 
 const BLOCK = 100; // messages announced at once; the protocol's limit
@@ -232,6 +233,7 @@ class SendTask extends Task {
     this.rate = request.rate_per_s ?? 0;
     this.bodyBytes = request.body_bytes ?? 100;
     this.durable = Boolean(request.durable);
+    this.delayMs = request.delay_ms ?? 0;
     this.handed = 0;
     this.confirmed = 0;
     this.unconfirmed = new Set(); // in the order of handing over
@@ -336,7 +338,9 @@ class SendTask extends Task {
   }
 
   handOver(sn) {
+    const due = this.delayMs && { 'x-opt-delivery-time': types.wrap_timestamp(Date.now() + this.delayMs) };
     const delivery = this.link.send({
+      message_annotations: due || undefined,
       body: `${this.producer}:${sn}:`.padEnd(this.bodyBytes, 'x'),
       application_properties: { producer: this.producer, sn: toLong(sn) },
       durable: this.durable,

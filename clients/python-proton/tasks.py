@@ -15,7 +15,18 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from proton import UNDESCRIBED, Array, Connection, Data, Delivery, Event, Message, Session, symbol
+from proton import (
+    UNDESCRIBED,
+    Array,
+    Connection,
+    Data,
+    Delivery,
+    Event,
+    Message,
+    Session,
+    symbol,
+    timestamp,
+)
 from proton.handlers import MessagingHandler, TransactionHandler
 from proton.reactor import SenderOption
 
@@ -240,6 +251,7 @@ class SendTask(Task):
         self.rate = float(request.get("rate_per_s", 0.0))
         self.body_bytes: int = request.get("body_bytes", 100)
         self.durable = bool(request.get("durable", False))
+        self.delay_ms: int = request.get("delay_ms", 0)
         self.handed = 0
         self.confirmed = 0
         self.unconfirmed: dict[int, None] = {}  # in the order of handing over
@@ -320,8 +332,14 @@ class SendTask(Task):
             body=f"{self.producer}:{sn}:".ljust(self.body_bytes, "x"),
             properties={"producer": self.producer, "sn": sn},
             durable=self.durable,
+            annotations=self._annotations(),
         )
         self.link.send(message, tag=str(sn))
+
+    def _annotations(self) -> dict[symbol, Any] | None:
+        if not self.delay_ms:
+            return None
+        return {symbol("x-opt-delivery-time"): timestamp(time.time_ns() // 1_000_000 + self.delay_ms)}
 
     def on_accepted(self, event: Event) -> None:
         self._outcome(event, "ok")

@@ -122,6 +122,11 @@ class Send(Request):
     )
     body_bytes: int = _opt("length of the body, plain ASCII text", 100)
     durable: bool = _opt("durable messages", False)
+    delay_ms: int = _opt(
+        "so many milliseconds after it was sent a message may come, and not before (only with "
+        "capability `delay`)",
+        0,
+    )
 
 
 @dataclass(frozen=True)
@@ -421,6 +426,7 @@ CAPABILITIES: Final[dict[str, str]] = {
     "reopen": "obeys `reopen`",
     "hold": "obeys `hold` and knows `settle`",
     "transaction": "obeys `transaction`",
+    "delay": "obeys `delay_ms`",
     "values": "knows `put` and `take`",
     "auth": "obeys the options `username` and `password`",
 }

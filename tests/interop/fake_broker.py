@@ -6,7 +6,7 @@ a promoted node reads it. Speaks JSON lines, not AMQP. FAKE_FAULT in the environ
 promise: ``lose`` confirms every 20th message without taking it, ``invent`` adds one,
 ``again`` gives messages out again without a mark, ``traceback`` logs one, ``crash`` ends the
 promoted broker soon, ``keep`` says that it changed its public URL, and does not, ``forget`` marks
-nothing that comes again, ``hoard`` never gives anything back.
+nothing that comes again, ``hoard`` never gives anything back, ``hasty`` delays nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class State:
         self.public_url = public_url
         self.queues: dict[str, list[list]] = {}  # [producer, sn, redelivered]
         self.routes: dict[str, str] = {}  # from a queue to the one behind its alternate exchange
+        self.due: dict[tuple, float] = {}  # by message, monotonic seconds
         self.log_path = folder / "replicated.log"
         self.log = None
 
@@ -44,7 +45,9 @@ class State:
             left: dict[tuple, None] = {}
             for line in self.log_path.read_text().splitlines():
                 operation, *key = json.loads(line)
-                if operation == "put":
+                if operation == "due":
+                    self.due[tuple(key[:2])] = key[2]
+                elif operation == "put":
                     left[tuple(key)] = None
                 elif fault != "again":
                     left.pop(tuple(key), None)
@@ -127,7 +130,10 @@ class Connection:
         known = self.state.public_url
         return [] if known == "none" else known.split(",")
 
-    def put(self, queue, producer, sn, **_):
+    def put(self, queue, producer, sn, due=0, **_):
+        if due and FAULT != "hasty":
+            self.state.due[producer, sn] = due
+            self.state.write("due", producer, sn, due)
         if os.environ.get("FAKE_FAULT") != "lose" or sn % 20:
             self.state.queues.setdefault(queue, []).append([producer, sn, False])
             self.state.write("put", queue, producer, sn)
@@ -138,9 +144,11 @@ class Connection:
 
     def get(self, queue, **_):
         entries = self.state.queues.setdefault(queue, [])
-        if not entries:
+        due, now = self.state.due, time.monotonic()
+        at = next((i for i, e in enumerate(entries) if due.get((e[0], e[1]), 0) <= now), None)
+        if at is None:
             return None
-        entry = entries.pop(0)
+        entry = entries.pop(at)
         self.held[queue, entry[0], entry[1]] = entry
         return entry
 

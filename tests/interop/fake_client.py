@@ -4,9 +4,9 @@ One connection per task, one request at a time; sends again by itself after a re
 in the environment makes it bad: ``missing`` (cannot run), ``liar`` (says done to what it does not
 know), ``mute`` (says nothing), ``babble`` (writes no JSON), ``crash`` (dies in mid-stream),
 ``give-up`` (its library gives the connection of a sender up in mid-stream), ``simple`` (knows
-no failover but from the addresses that it is given, and neither holding nor values), ``garbler``
-(hands out other values than it got), ``clumsy`` (its library has no transactions, and rejects
-nothing).
+no failover but from the addresses that it is given, and neither holding, delays nor values),
+``garbler`` (hands out other values than it got), ``clumsy`` (its library has no transactions, and
+rejects nothing).
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Tasks:
     def over(self, task: int) -> bool:
         return task in self.stopped or 0 in self.stopped
 
-    def send(self, id, queue, producer, first_sn, count, rate_per_s, window, **_):
+    def send(self, id, queue, producer, first_sn, count, rate_per_s, window, delay_ms=0, **_):
         link = Link(self.addresses)
         link.open()
         sn = first_sn
@@ -101,7 +101,8 @@ class Tasks:
                 block = min(block, first_sn + count - sn)
             event("invoke", task=id, producer=producer, sns=[[sn, sn + block - 1]])
             for i in range(sn, sn + block):
-                link.ask(op="put", queue=queue, producer=producer, sn=i)
+                due = time.monotonic() + delay_ms / 1000 if delay_ms else 0
+                link.ask(op="put", queue=queue, producer=producer, sn=i, due=due)
                 if FAULT == "crash" and i > 100:
                     os._exit(3)
                 if FAULT == "give-up" and i == 105:
@@ -206,7 +207,7 @@ def begin(task, request: dict) -> None:
 def answer(tasks: Tasks, request: dict) -> None:
     kind, number = request["type"], request["id"]
     if kind == "init":
-        can = ["send", "receive", "resend", "failover_exchange", "hold", "values"]
+        can = ["send", "receive", "resend", "failover_exchange", "hold", "delay", "values"]
         can += [] if FAULT == "clumsy" else ["transaction"]
         write(
             "init_ok", in_reply_to=number, client="fake", protocol=2, versions={"fake": "1"},

@@ -18,7 +18,7 @@ CYCLES = 1000
 AT_ONCE = 20
 
 BLOCKS_MAX = 2000
-"""So many blocks of memory more are caches that fill; a block a link would be a hundred thousand."""
+"""So many more blocks of memory are caches that fill; one a link would be a hundred thousand."""
 
 
 def link(session: Session, number: int) -> Link:

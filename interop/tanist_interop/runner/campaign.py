@@ -25,6 +25,7 @@ from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts.local import LocalCluster, Settings
 from tanist_interop.report import fidelity, junit, table, timeline
 from tanist_interop.report.columns import Results
+from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.trials import Trials
@@ -34,6 +35,7 @@ COURSES: Final[dict[str, type[Play]]] = {
     "stream": Play,
     "trials": Trials,
     "exchange": Exchange,
+    "delays": Delays,
 }
 
 EXIT_CODES: Final = {Valid.TRUE: 0, Valid.FALSE: 1, Valid.UNKNOWN: 2}

@@ -99,6 +99,19 @@ REDELIVERED: Final = Scenario(
     checks=("course", "outcomes", "brokers"),
 )
 
+DELAYED: Final = Scenario(
+    name="delayed",
+    summary="messages that are to come later; fail over before they may: none early, none lost",
+    course="delays",
+    fault="kill",
+    promote=True,
+    acknowledged_min=100,
+    each_min=50,
+    fault_after=(50, 60),
+    delay_ms=5_000,
+    checks=("course", "total-queue", "punctual", "redelivery", "duplicates", "brokers"),
+)
+
 TYPES: Final = Scenario(
     name="types",
     summary="every AMQP type from every client to every client, as body, property, map entry",
@@ -118,6 +131,7 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         FAILOVER_EXCHANGE,
         CHANGED_URLS,
         REDELIVERED,
+        DELAYED,
         TYPES,
         SOAK,
     )

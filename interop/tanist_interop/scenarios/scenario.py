@@ -31,8 +31,8 @@ class Scenario:
     name: str
     summary: str
     course: str = "stream"
-    """What is done: ``stream`` messages under a fault, ``trials`` of what is held, or an
-    ``exchange`` of values."""
+    """What is done: ``stream`` messages under a fault, ``trials`` of what is held, ``delays`` of
+    what is to come later, or an ``exchange`` of values."""
     values: tuple[str, ...] = ()
     """What an exchange sends from each program to each: the place in the message, a space, the name
     of the value."""
@@ -81,6 +81,8 @@ class Scenario:
     ack_every: int = 10
     body_bytes: int = 100
     durable: bool = False
+    delay_ms: int = 0
+    """Messages are not to come before."""
     link_heartbeat_s: int = 1
     client_heartbeat_s: int = 1
     empty_s: float = 0.5

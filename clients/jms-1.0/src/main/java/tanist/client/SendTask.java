@@ -35,6 +35,7 @@ final class SendTask extends Tasks.Task {
     private final int window;
     private final int bodyBytes;
     private final boolean durable;
+    private final long delayMs;
 
     private final Set<Long> open = new LinkedHashSet<>(); // handed over, without an outcome; guarded by itself
     private final Deque<Long> again = new ArrayDeque<>(); // of these, to be handed over once more; guarded by open
@@ -54,6 +55,7 @@ final class SendTask extends Tasks.Task {
         window = Math.max(1, request.optInt("window", 100));
         bodyBytes = request.optInt("body_bytes", 100);
         durable = request.optBoolean("durable", false);
+        delayMs = request.optLong("delay_ms", 0);
     }
 
     @Override
@@ -61,6 +63,7 @@ final class SendTask extends Tasks.Task {
         session = link.connection().createSession(false, Session.AUTO_ACKNOWLEDGE);
         sender = session.createProducer(session.createQueue(queue));
         sender.setDeliveryMode(durable ? DeliveryMode.PERSISTENT : DeliveryMode.NON_PERSISTENT);
+        sender.setDeliveryDelay(delayMs);
         if (started == 0) {
             started = System.nanoTime();
         }
