@@ -2,7 +2,8 @@
 
 Copies come of **breaks**: a failover, or a connection that a client lost beside it. What one break
 explains of a queue is what may have been under way: of each receiver its prefetch and what it had
-not acknowledged yet, of each sender its window.
+not acknowledged yet, of each sender its window; and what a receiver had acknowledged just before,
+for nobody tells it when the backups know.
 
 Each copy is charged to the last break before it. What a break leaves unused is carried over to the
 next one only while the queue had not been worked off: queues are first in first out, so when a
@@ -18,8 +19,8 @@ from typing import Final
 
 from tanist_interop import history, protocol
 from tanist_interop.checkers.finding import Finding, Valid
-from tanist_interop.checkers.operations import Operations, Task
-from tanist_interop.checkers.ranges import Messages
+from tanist_interop.checkers.operations import Delivery, Operations, Task
+from tanist_interop.checkers.ranges import Messages, Numbers, Range
 
 NAME = "duplicates"
 
@@ -31,6 +32,10 @@ BATCH_NS: Final = 100_000_000
 (20 ms, on a machine that keeps up)."""
 
 
+ACK_NS: Final = 250_000_000
+"""An acknowledgement may be under way to broker and backups for so long."""
+
+
 @dataclass
 class Break:
     """A moment at which messages under way may come again, for one queue."""
@@ -38,6 +43,9 @@ class Break:
     t: int
     explained: int
     copies: int = 0
+    """That came after it, less those whose acknowledgement was under way."""
+    acks_lost: int = 0
+    """Copies of messages whose acknowledgement was."""
     worked_off: bool = False
     """A message that was sent after it has been received."""
 
@@ -95,11 +103,24 @@ def charge(ops: Operations) -> dict[str, list[Break]]:
         queue = ops.queue_of(delivery.receiver)
         entry = out[queue][bisect_right(times[queue], delivery.t + BATCH_NS) - 1]
         new = seen.add(delivery.producer, delivery.first, delivery.last)
-        entry.copies += len(delivery) - sum(last - first + 1 for first, last in new)
+        copies = len(delivery) - sum(last - first + 1 for first, last in new)
+        if copies and entry.t:
+            lost = _acks_lost(ops, delivery, new, entry.t)
+            entry.acks_lost += lost
+            copies -= lost
+        entry.copies += copies
         if new and not entry.worked_off:
             attempted = ops.attempts.time_of((delivery.producer, new[-1][1]))
             entry.worked_off = attempted is not None and attempted > entry.t
     return out
+
+
+def _acks_lost(ops: Operations, delivery: Delivery, new: list[Range], t: int) -> int:
+    """How many of the copies in ``delivery`` had been acknowledged just before the time ``t``."""
+    fresh = Numbers(*new)
+    numbers = (n for n in range(delivery.first, delivery.last + 1) if n not in fresh)
+    times = (ops.tried.time_of((delivery.producer, number)) for number in numbers)
+    return sum(1 for at in times if at is not None and t - ACK_NS <= at < t)
 
 
 def excesses(queue: str, found: list[Break], began: int) -> list[str]:
@@ -123,14 +144,15 @@ def check(ops: Operations) -> Finding:
         problems += excesses(queue, found, ops.span[0])
     every = [entry for found in queues.values() for entry in found]
     figures: dict[str, object] = {
-        "duplicated": sum(entry.copies for entry in every),
+        "duplicated": sum(entry.copies + entry.acks_lost for entry in every),
+        "acks_lost": sum(entry.acks_lost for entry in every),
         "bound": sum(entry.explained for entry in every),
         "failovers": len(list(history.failovers(ops.records))),
         "beside": len(beside(ops)),
         "most_at_once": max((entry.copies for entry in every), default=0),
         "bound_at_once": max((entry.explained for entry in every), default=0),
         "per_queue": {
-            queue: [sum(e.copies for e in found), sum(e.explained for e in found)]
+            queue: [sum(e.copies + e.acks_lost for e in found), sum(e.explained for e in found)]
             for queue, found in sorted(queues.items())
         },
     }

@@ -66,6 +66,8 @@ class Operations:
     """Deliveries per producer, each copy counted."""
     taken: Counter[Task] = field(default_factory=Counter)
     """Deliveries per receiver, each copy counted."""
+    tried: Dated = field(default_factory=Dated)
+    """What a receiver tried to acknowledge, with the time at which it first did."""
     settled: Messages = field(default_factory=Messages)
     senders: dict[Task, protocol.Send] = field(default_factory=dict)
     receivers: dict[Task, protocol.Receive | protocol.Drain] = field(default_factory=dict)
@@ -93,7 +95,6 @@ class Operations:
 def read(records: Iterable[history.Record]) -> Operations:
     """All operations of a history. Goes through it once."""
     ops = Operations()
-    tried = Messages()
     for record in records:
         ops.span = (ops.span[0] or record.at, record.at)
         kind = protocol.BY_TYPE.get(record.type)
@@ -103,10 +104,11 @@ def read(records: Iterable[history.Record]) -> Operations:
         batch = protocol.from_dict(record.event)
         assert isinstance(batch, protocol.Batch)
         if isinstance(batch, protocol.Acked):
-            _put(tried, batch)
+            for first, last in batch.sns:
+                ops.tried.put(batch.producer, first, last, record.t)
         else:
             _read_batch(ops, batch, record)
-    ops.settled = ops.received & tried
+    ops.settled = ops.received & ops.tried
     _read_tasks(ops.records, ops)
     return ops
 

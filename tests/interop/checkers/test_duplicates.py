@@ -3,12 +3,20 @@ from __future__ import annotations
 import pytest
 
 from tanist_interop import protocol
+from tanist_interop.checkers import duplicates
 from tanist_interop.checkers.duplicates import breaks, check
 from tanist_interop.checkers.finding import Valid
 from tanist_interop.checkers.operations import read
 
 ONE_BREAK = 10 + 10 + 1
 """What a failover explains in these stories: window, prefetch and one not acknowledged."""
+
+
+@pytest.fixture(autouse=True)
+def prompt(monkeypatch, request):
+    """Acknowledgements take no time, but where a test is about that: a story takes milliseconds."""
+    if "under_way_to_the_backups" not in request.node.name:
+        monkeypatch.setattr(duplicates, "ACK_NS", 0)
 
 
 def finding(story):
@@ -40,6 +48,28 @@ def test_more_than_was_under_way_is_wrong(story):
     result = finding(story)
     assert result.valid is Valid.FALSE
     assert result.problems == ("q: 22 duplicates after 0.0 s, explained are 21",)
+
+
+def test_acknowledgements_that_were_under_way_to_the_backups_are_no_excess(story):
+    stream(story)
+    story.fault()
+    story.ms += 200
+    story.got((1, 50), redelivered=True)
+    result = finding(story)
+    assert result.valid is Valid.TRUE
+    assert (result.figures["duplicated"], result.figures["acks_lost"]) == (50, 50)
+    assert result.figures["most_at_once"] == 0
+
+
+def test_those_that_had_long_been_under_way_to_the_backups_are(story):
+    stream(story)
+    story.ms += 260
+    story.fault()
+    story.ms += 200
+    story.got((1, 50), redelivered=True)
+    result = finding(story)
+    assert result.valid is Valid.FALSE
+    assert result.figures["acks_lost"] == 0
 
 
 def test_none_at_all_without_a_failover(story):
