@@ -21,7 +21,7 @@ from tanist.wire.amqp10.link import Link
 from tanist.wire.amqp10.performatives import Attach
 from tanist.wire.amqp10.receiver import Receiver
 from tanist.wire.amqp10.session import Session
-from tanist.wire.amqp10.values import Described, ULong, Value
+from tanist.wire.amqp10.values import Described, Fields, ULong, Value
 from tests.sim.clients import Site
 from tests.sim.clients10 import NOT_FOUND, RESOURCE_DELETED, RESOURCE_LOCKED, Client10
 from tests.sim.consumers import Consumer, Selection
@@ -38,6 +38,9 @@ FIRST, SECOND = 0, 1
 
 SELECTOR = 0x0000468C00000004
 """Descriptor of apache.org:selector-filter:string."""
+
+SEEN: Fields = {"x-opt-seen": 1}
+"""What a consumer adds to messages that it gives back. Replicas must have it, too."""
 
 LOST_OUTCOME = Modified(delivery_failed=True)
 """What the link says becomes of deliveries that are not settled when it ends, as Qpid JMS does."""
@@ -223,7 +226,7 @@ class Consumer10(Consumer, Client10):
     def release(self, delivery: int, marked: bool) -> None:
         """See ``Consumer``; who refuses says that it is for others only."""
         if marked:
-            self._say(delivery, Modified(delivery_failed=True))
+            self._say(delivery, Modified(delivery_failed=True, message_annotations=SEEN))
         elif self.plan.refuses:
             self._say(delivery, Modified(undeliverable_here=True))
         else:

@@ -18,7 +18,7 @@ from tanist.core.message import Message
 from tanist.core.notices import Notice
 from tanist.core.policy import Demand
 from tanist.core.queue import Queue
-from tanist.core.records import Dequeued, Entry, Record
+from tanist.core.records import Amended, Dequeued, Entry, Record
 from tanist.core.selector.values import Lookup
 from tanist.core.state import BrokerConfig, State
 from tanist.core.subscription import Subscription
@@ -287,6 +287,22 @@ class Messages(State):
             if queue.searches:
                 queue.note_returned(entry.position)
             self._mark_dirty(queue)
+
+    def amend(self, entry: Entry, message: Message) -> bool:
+        """Give ``entry`` a message with more in it. False, and nothing, if its queue has no room.
+
+        Times and properties of ``message`` must be those of the one that it replaces.
+        """
+        queue = entry.queue
+        if entry.gone or queue.deleted:
+            return False
+        bytes_max = queue.policy.bytes_max
+        if bytes_max and queue.bytes + message.size - entry.message.size > bytes_max:
+            return False
+        queue.amend(entry, message)
+        if queue.journaled:
+            self.journal.append(Amended(queue, entry.position, message))
+        return True
 
     def reject(self, entries: list[Entry]) -> None:
         """Send ``entries`` to their queue's alternate exchange; drop them if it has none."""

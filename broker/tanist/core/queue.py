@@ -243,6 +243,11 @@ class Queue:
         self.dequeued_bytes += size
         return count
 
+    def amend(self, entry: Entry, message: Message) -> None:
+        """Give ``entry`` another message, which other queues do not see."""
+        self.enqueued_bytes += message.size - entry.message.size
+        entry.message = message
+
     def note_returned(self, position: int) -> None:
         """The entry at ``position`` became available again: ``searches`` must look at it again."""
         returned = self.returned

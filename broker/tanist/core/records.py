@@ -35,6 +35,7 @@ UNBOUND: Final = 8
 QUEUE_USED: Final = 9
 SOURCE_SET: Final = 10
 COPIED: Final = 11
+AMENDED: Final = 12
 
 DELAYED: Final = object()
 """``Entry.holder`` of an entry that nobody may have yet (``delaying``)."""
@@ -107,6 +108,19 @@ class Dequeued(Record):
     def __init__(self, queue: Queue, positions: list[int]) -> None:
         self.queue = queue
         self.positions = positions
+
+
+class Amended(Record):
+    """The message at ``position`` of ``queue`` is ``message`` from now on: the same one with other
+    annotations. Nothing happens where it is not (yet)."""
+
+    __slots__ = ("message", "position", "queue")
+    KIND: ClassVar[int] = AMENDED
+
+    def __init__(self, queue: Queue, position: int, message: Message) -> None:
+        self.queue = queue
+        self.position = position
+        self.message = message
 
 
 class QueueDeclared(Record):

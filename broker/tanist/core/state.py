@@ -31,6 +31,7 @@ from tanist.core.exchange import (
 from tanist.core.message import Message
 from tanist.core.queue import Queue
 from tanist.core.records import (
+    Amended,
     Bound,
     Copied,
     Dequeued,
@@ -187,6 +188,10 @@ class State:
         elif isinstance(record, Dequeued):
             self._drop(record.queue, record.positions)
             record.queue.skip(max(record.positions, default=0))
+        elif isinstance(record, Amended):
+            present = record.queue.at(record.position)
+            if present is not None:
+                record.queue.amend(present, record.message)
         else:
             self._apply_configuration(record)
 

@@ -20,6 +20,7 @@ from tanist.core.broker import Broker
 from tanist.core.message import AMQP_0_10, AMQP_1_0, Message
 from tanist.core.queue import Queue
 from tanist.core.records import (
+    Amended,
     Bound,
     Copied,
     Dequeued,
@@ -49,6 +50,7 @@ RECORD_UNBIND: Final = 9
 RECORD_QUEUE_USED: Final = 10
 RECORD_SOURCE: Final = 11
 RECORD_COPIED: Final = 12
+RECORD_AMEND: Final = 13
 
 # kind, queue number, position, expiry (Unix ms, 0 never), flags, priority, address, header, body
 _ENQUEUE: Final = Layout(">BIQQBBHII")
@@ -132,6 +134,9 @@ class RecordWriter:
     def _record(self, parts: list[bytes], record: Record) -> None:
         if isinstance(record, Entry):
             self._enqueue(parts, record)
+        elif isinstance(record, Amended):
+            amended = Entry(record.message, record.queue, record.position)
+            self._enqueue(parts, amended, RECORD_AMEND)
         elif isinstance(record, Dequeued):
             ranges = position_ranges(record.positions)
             parts.append(_DEQUEUE.pack(RECORD_DEQUEUE, record.queue.number, len(ranges)))
@@ -143,9 +148,9 @@ class RecordWriter:
             parts.append(_CONFIGURATION.pack(kind, len(body)))
             parts.append(body)
 
-    def _enqueue(self, parts: list[bytes], entry: Entry) -> None:
+    def _enqueue(self, parts: list[bytes], entry: Entry, kind: int = RECORD_ENQUEUE) -> None:
         message = entry.message
-        if message is self._last:
+        if message is self._last and kind == RECORD_ENQUEUE:
             parts.append(
                 _ENQUEUE_SAME.pack(RECORD_ENQUEUE_SAME, entry.queue.number, entry.position)
             )
@@ -168,7 +173,7 @@ class RecordWriter:
             flags |= _DELAYED
         parts.append(
             _ENQUEUE.pack(
-                RECORD_ENQUEUE,
+                kind,
                 entry.queue.number,
                 entry.position,
                 expiry,
@@ -293,7 +298,7 @@ class RecordReader:
         last: Message | None = None
         for _ in range(count):
             kind = data[at]
-            if kind == RECORD_ENQUEUE:
+            if kind == RECORD_ENQUEUE or (kind == RECORD_AMEND and not filling):
                 (_, number, position, expiry, flags, priority, n_address, n_header, n_body) = (
                     _ENQUEUE.unpack_from(data, at)
                 )
@@ -341,8 +346,11 @@ class RecordReader:
                 broker.apply(_read_configuration(kind, decode_map(data[at : at + size])))
                 at += size
                 continue
-            entry = Entry(last, broker.queues_by_number[number], position)
-            if filling:
+            queue = broker.queues_by_number[number]
+            entry = Entry(last, queue, position)
+            if kind == RECORD_AMEND:
+                broker.apply(Amended(queue, position, last))
+            elif filling:
                 broker.fill(entry)
             else:
                 broker.apply(entry)

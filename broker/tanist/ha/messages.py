@@ -46,7 +46,7 @@ BACKUP_PROPERTY: Final = "qpid.ha-backup"
 ADMIN_PROPERTY: Final = "qpid.ha-admin"
 """Client property of a management tool: let in everywhere, whatever its value."""
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Version of this format; brokers that speak different ones do not replicate with each other."""
 
 KIND_BATCH: Final = 1

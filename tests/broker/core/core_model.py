@@ -11,6 +11,7 @@ from tanist.core.broker import Broker, BrokerConfig
 from tanist.core.message import NEVER, Message
 from tanist.core.notices import Actor
 from tanist.core.records import (
+    Amended,
     Bound,
     Copied,
     Dequeued,
@@ -173,6 +174,10 @@ def copy_record(record: Record, broker: Broker) -> Record:
             available_at=old.available_at,
         )
         return Entry(fresh, broker.queues_by_number[record.queue.number], record.position)
+    if isinstance(record, Amended):
+        again = copy_record(Entry(record.message, record.queue, record.position), broker)
+        assert isinstance(again, Entry)
+        return Amended(again.queue, again.position, again.message)
     if isinstance(record, Dequeued):
         return Dequeued(broker.queues_by_number[record.queue.number], list(record.positions))
     if isinstance(record, QueueDeclared):

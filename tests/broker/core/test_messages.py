@@ -4,7 +4,7 @@ import pytest
 
 from tanist.core import messages
 from tanist.core.broker import Broker
-from tanist.core.records import Dequeued, Entry, QueueDeclared, Record
+from tanist.core.records import Amended, Dequeued, Entry, QueueDeclared, Record
 from tanist.types import Condition
 from tests.broker.core.core_model import (
     RecordingSink,
@@ -28,6 +28,30 @@ def with_queue(ha: bool = False, **arguments: object) -> Broker:
 
 def kinds(broker: Broker) -> list[type[Record]]:
     return [type(record) for record in broker.journal]
+
+
+# Amending.
+
+
+def test_an_amended_message_is_recorded_and_counts() -> None:
+    broker = with_queue(ha=True, max_size=10)
+    publish(broker, b"1234")
+    (entry,) = broker.queues["q"].entries()
+    broker.journal.clear()
+    assert broker.amend(entry, message(b"1234567"))
+    assert kinds(broker) == [Amended]
+    assert (broker.queues["q"].bytes, bodies(broker)) == (7, [b"1234567"])
+    assert not broker.amend(entry, message(b"12345678901"))
+    broker.dequeue([entry])
+    assert not broker.amend(entry, message(b"12"))
+    assert broker.queues["q"].bytes == 0
+
+
+def test_a_queue_that_is_not_replicated_amends_in_secret() -> None:
+    broker = with_queue(ha=True, replicate="none")
+    publish(broker, b"1")
+    assert broker.amend(broker.queues["q"].entries()[0], message(b"2"))
+    assert broker.journal == []
 
 
 # Publishing.

@@ -330,6 +330,49 @@ def test_expiry_travels_as_time_of_day() -> None:
     assert expires_at == pytest.approx(1050.0, abs=0.01)
 
 
+def test_an_amended_message_is_amended_on_the_replica() -> None:
+    primary = new_primary()
+    primary.declare_queue("q", ACTOR)
+    publish(primary, "q", b"one")
+    publish(primary, "q", b"two")
+    entry = primary.queues["q"].entries()[0]
+    assert primary.amend(entry, Message(b"h", b"one and more", "", "q", True, 7))
+    publish(primary, "q", b"three")
+    replica = replica_of(batch(drained(primary)))
+    assert state(replica) == state(primary)
+    assert replica.queues["q"].bytes == primary.queues["q"].bytes
+    assert replica.queues["q"].entries()[0].message.body == b"one and more"
+
+
+def test_an_amended_message_that_is_not_there_yet_comes_with_the_old_ones() -> None:
+    primary = new_primary()
+    primary.declare_queue("q", ACTOR)
+    publish(primary, "q", b"old")
+    configuration = batch(primary.configuration())
+    drained(primary)
+    (entry,) = primary.queues["q"].entries()
+    assert primary.amend(entry, Message(b"", b"old and more", "", "q"))
+    replica = replica_of(configuration)
+    apply(replica, batch(drained(primary)), RecordReader())
+    assert replica.queues["q"].entries() == []
+    old = messages_of(primary)
+    RecordReader().fill(replica, RecordWriter().encode(old), 0, len(old))
+    assert state(replica) == state(primary)
+
+
+def test_old_messages_are_not_amended() -> None:
+    primary = new_primary()
+    primary.declare_queue("q", ACTOR)
+    publish(primary, "q", b"old")
+    records = drained(primary)
+    (entry,) = primary.queues["q"].entries()
+    replica = replica_of(batch(records))
+    primary.amend(entry, Message(b"", b"new", "", "q"))
+    octets = RecordWriter().encode(drained(primary))
+    with pytest.raises(FramingError, match="among old messages"):
+        RecordReader().fill(replica, octets, 0, 1)
+
+
 def test_the_time_of_delivery_travels_as_time_of_day() -> None:
     primary = new_primary()
     primary.declare_queue("q", ACTOR)

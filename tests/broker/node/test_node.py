@@ -13,7 +13,13 @@ from tanist.node.node import SCAN_INTERVAL_S, Node
 from tanist.node.outputs import Arm, Close, Send
 from tanist.types import BrokerError
 from tanist.wire.amqp010.events import Failed
-from tanist.wire.amqp10.sections import MESSAGE_ANNOTATIONS, encode_data, encode_map_section
+from tanist.wire.amqp10.composites import Modified
+from tanist.wire.amqp10.sections import (
+    MESSAGE_ANNOTATIONS,
+    encode_data,
+    encode_map_section,
+    split_message,
+)
 from tests.broker.node.guest10 import Guest10
 from tests.broker.node.network import WALL_S, Admin, Guest, Host, Network, cluster, promote, running
 
@@ -82,6 +88,27 @@ def test_a_delayed_message_comes_when_it_is_due_after_a_failover() -> None:
     assert len(consumer.messages) == 1
     network.advance(0.1)
     assert [message.body for message in consumer.messages] == [b"1", b"0"]
+
+
+def test_annotations_that_an_outcome_added_are_there_after_a_failover() -> None:
+    network, (a, b) = running("a", "b")
+    guest = Guest10(a)
+    Guest(a).session().do("queue.declare", queue="q")
+    session = guest.session()
+    guest.send(guest.sender(session, "q"), b"tried")
+    guest.receiver(session, "q", 1)
+    network.advance(0.1)
+    number = guest.deliveries[0].id
+    session.settle(number, number, Modified(True, None, {"why": "no disk"}))
+    guest.pump()
+    network.advance(0.1)
+    a.kill()
+    network.advance(1.0)
+    assert promote(b) == ""
+    successor = Guest10(b)
+    successor.receiver(successor.session(), "q", 1)
+    (delivery,) = successor.deliveries
+    assert split_message(delivery.payload).read_message_annotations() == {"why": "no disk"}
 
 
 def test_headers_exchanges_see_the_headers_of_a_message() -> None:

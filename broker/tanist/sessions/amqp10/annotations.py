@@ -1,8 +1,7 @@
 """Annotations that an outcome ("modified") adds to a message for its next deliveries.
 
-The message of the one entry is replaced by another with the annotations merged in; other queues
-that have the same message do not see them, and neither do the backups that have it already: after a
-failover to one of them the message is as it was published. What is added counts against the limit
+The message of the one entry is replaced by another with the annotations merged in, on the backups,
+too; other queues that have the same message do not see them. What is added counts against the limit
 of the queue. Source: AMQP 1.0, 3.2.10, 3.4.5.
 """
 
@@ -10,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tanist.core.broker import Broker
 from tanist.core.message import AMQP_1_0, Message
 from tanist.core.records import Entry
 from tanist.sessions.translation import to_amqp10
@@ -25,7 +25,7 @@ ANNOTATIONS_MAX: Final = 64 * 1024
 """Octets of the annotations of a message after a merge. What would be larger is not merged."""
 
 
-def annotate(entry: Entry, added: Fields) -> None:
+def annotate(broker: Broker, entry: Entry, added: Fields) -> None:
     """Merge ``added`` into the message annotations of ``entry``.
 
     A message whose annotations cannot be read is left as it is: its producer broke it. So is one on
@@ -55,9 +55,4 @@ def annotate(entry: Entry, added: Fields) -> None:
         message.origin,
         AMQP_1_0,
     )
-    queue = entry.queue
-    more = annotated.size - message.size
-    if queue.policy.bytes_max and queue.bytes + more > queue.policy.bytes_max:
-        return
-    queue.enqueued_bytes += more
-    entry.message = annotated
+    broker.amend(entry, annotated)

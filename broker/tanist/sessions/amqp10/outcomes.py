@@ -105,7 +105,7 @@ def _modify(
 ) -> None:
     if outcome.message_annotations:
         for entry in entries:
-            annotate(entry, outcome.message_annotations)
+            annotate(broker, entry, outcome.message_annotations)
     if outcome.undeliverable_here:
         too_many: list[Entry] = []
         full: object | None = None

@@ -27,7 +27,7 @@ def test_they_are_merged_and_the_rest_stays(node: Node10, before: dict[str, obje
     body = message(b"body", annotations=before, application={"p": 1})
     entry = entry_of(node, body)
     old = entry.message
-    annotate(entry, {"b": "y", "c": [1, 2]})
+    annotate(node.broker, entry, {"b": "y", "c": [1, 2]})
     new = entry.message
     parts = split_message(new.body)
     assert parts.read_message_annotations() == {**before, "b": "y", "c": [1, 2]}
@@ -42,14 +42,22 @@ def test_they_are_merged_and_the_rest_stays(node: Node10, before: dict[str, obje
 def test_a_message_that_cannot_be_read_is_left_as_it_is(node: Node10) -> None:
     entry = entry_of(node, b"\x00\x53\x72\xc1\xff")
     old = entry.message
-    annotate(entry, {"a": 1})
+    annotate(node.broker, entry, {"a": 1})
     assert entry.message is old
 
 
 def test_they_do_not_grow_without_end(node: Node10) -> None:
     entry = entry_of(node, message())
     old = entry.message
-    annotate(entry, {"a": "x" * ANNOTATIONS_MAX})
+    annotate(node.broker, entry, {"a": "x" * ANNOTATIONS_MAX})
+    assert entry.message is old
+
+
+def test_a_full_queue_does_not_grow(node: Node10) -> None:
+    entry = entry_of(node, message())
+    old = entry.message
+    entry.queue.policy.bytes_max = entry.queue.bytes + 5
+    annotate(node.broker, entry, {"a": "long enough"})
     assert entry.message is old
 
 
