@@ -1,5 +1,6 @@
-"""Hosts: where the brokers run. ``local`` runs them as processes of this machine.
+"""Hosts: where the brokers run.
 
-A host starts, kills, suspends and restarts brokers, and asks them with ``qpid-ha`` as an operator
-would; it knows nothing of clients and scenarios.
+``cluster`` says what the runner needs of a host; ``local`` runs the brokers as processes of this
+machine. A host starts, kills, suspends, cuts off and restarts brokers, and asks them with
+``qpid-ha`` as an operator would; it knows nothing of clients and scenarios.
 """

@@ -22,7 +22,8 @@ from tanist_interop.checkers.finding import Valid, combine
 from tanist_interop.checkers.judge import Verdict, judge
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import ClientSpec
-from tanist_interop.hosts.local import LocalCluster, Settings
+from tanist_interop.hosts.cluster import Settings
+from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.report import fidelity, junit, table, timeline
 from tanist_interop.report.columns import Results
 from tanist_interop.runner.delays import Delays

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tanist_interop.hosts.local import LocalCluster, Settings, bad_lines
+from tanist_interop.hosts.cluster import Settings
+from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.hosts.operator import HostError
 from tests.interop.fake_broker import ask
 
@@ -180,14 +181,8 @@ def test_options_of_the_broker(tmp_path):
         assert option in command
 
 
-def test_bad_lines_of_a_log(tmp_path):
-    log = tmp_path / "log"
-    log.write_text(
-        "[HA] info fine\n[HA] critical Shutting down\nTraceback (most recent call last):\n"
-        '  File "x"\nKeyError: 7\n[HA] info fine\n'
-    )
-    critical, traceback = bad_lines(log)
-    assert critical == "[HA] critical Shutting down"
-    assert traceback == "Traceback (most recent call last): ... KeyError: 7"
-    log.write_text("x] critical\n" * 1000)
-    assert len(bad_lines(log)) == 50
+def test_links_of_one_machine_cannot_be_cut(cluster):
+    cluster.start()
+    with pytest.raises(HostError, match="--hosts docker"):
+        cluster.cut(0, 1)
+    cluster.mend()
