@@ -17,7 +17,8 @@ from typing import Final
 
 from tanist_interop import history
 from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
-from tanist_interop.runner import campaign
+from tanist_interop.engine import EngineError
+from tanist_interop.runner import campaign, hosting
 from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
 from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
 
@@ -52,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
     add("--clients-dir", type=Path, default=Path("clients"), help="folder of the client programs")
     add("--broker-option", action="append", default=[], metavar="--OPTION=VALUE",
         help="also give this to every broker; may be repeated")  # fmt: skip
+    add(
+        "--hosts",
+        choices=hosting.NAMES,
+        default="auto",
+        help="local: processes; docker: containers; auto: containers if there are images",
+    )
     python = shlex.quote(sys.executable)
     add("--qpidd", default=f"{python} -m tanist.cli.qpidd", help="the broker's command")
     add("--qpid-ha", default=f"{python} -m tanist.cli.qpid_ha", help="the operator's command")
@@ -121,6 +128,10 @@ def main(arguments: list[str] | None = None) -> int:
         clients
     ):
         return _usage(f"--draw {options.draw}: not one of each protocol, or more than there are")
+    try:
+        place = hosting.choose(options.hosts, clients)
+    except EngineError as error:
+        return _usage(f"--hosts docker: {error}")
     extra: tuple[str, ...] = ()
     if options.soak:
         scenarios = [soaked(SOAK, options.soak)]
@@ -129,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
         scenarios = [scaled(scenario, options.messages) for scenario in scenarios]
         extra += ("--messages", str(options.messages))
     extra += tuple(f"--broker-option={option}" for option in options.broker_option)
-    return campaign.run(_campaign(options, scenarios, clients, extra), _say)
+    return campaign.run(_campaign(options, scenarios, clients, extra, place), _say)
 
 
 def _campaign(
@@ -137,6 +148,7 @@ def _campaign(
     scenarios: list[Scenario],
     clients: list[ClientSpec],
     extra: tuple[str, ...],
+    place: hosting.Place,
 ) -> campaign.Options:
     return campaign.Options(
         scenarios=scenarios,
@@ -144,6 +156,7 @@ def _campaign(
         seed=options.seed,
         repeat=options.repeat,
         draw=options.draw,
+        place=place,
         out=options.out,
         qpidd=tuple(shlex.split(options.qpidd)),
         qpid_ha=tuple(shlex.split(options.qpid_ha)),

@@ -51,7 +51,9 @@ class Demo:
         }
 
     def compose(self, *words: str, check: bool = True) -> str:
-        return run(*compose_command(), *words, check=check, **self.settings)
+        """What it printed, on either way."""
+        return run("sh", "-c", 'exec "$@" 2>&1', "sh", *compose_command(), *words,
+                   check=check, **self.settings)  # fmt: skip
 
     def container(self, service: str) -> str:
         """The id of its container, dead or alive."""
@@ -60,7 +62,12 @@ class Demo:
         return run("docker", "ps", "-aq", "--filter", label, "--filter", mine).strip()
 
     def log(self, service: str) -> str:
-        return run("docker", "logs", self.container(service))
+        """What it printed, on either way."""
+        done = subprocess.run(
+            ["docker", "logs", self.container(service)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout
 
     def counts(self) -> dict[str, int]:
         """The last line of counters."""

@@ -50,7 +50,7 @@ class Options:
     rate_per_s: float = 200.0
     window: int = 100
     body_bytes: int = 100
-    heartbeat_s: int = 1
+    heartbeat_s: int = 2
 
 
 class Load:
@@ -219,7 +219,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--rate", type=float, default=200.0, help="messages per second, 0 = as fast as it can")
     add("--window", type=int, default=100, help="most messages sent and not confirmed")
     add("--body", type=int, default=100, help="octets of a message")
-    add("--heartbeat", type=int, default=1, help="seconds")
+    add("--heartbeat", type=int, default=2, help="seconds")
     o = parser.parse_args(arguments)
     return Options(
         o.addresses.split(","), shlex.split(o.client), o.queue, o.rate, o.window, o.body,

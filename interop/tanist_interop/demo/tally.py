@@ -26,7 +26,7 @@ class Tally:
         self.duplicates = 0
         """Copies beyond the first."""
         self.lost = Numbers()
-        """Confirmed, and overtaken by what was sent later. Empty again if they come all the same."""
+        """Confirmed, and overtaken by what was sent later. None if they come all the same."""
         self._newest = 0
         self._due: deque[tuple[int, int, int]] = deque()
 

@@ -13,21 +13,20 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from tanist_interop import history
 from tanist_interop.checkers.finding import Valid, combine
 from tanist_interop.checkers.judge import Verdict, judge
-from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts.cluster import Settings
-from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.report import fidelity, junit, table, timeline
 from tanist_interop.report.columns import Results
 from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
+from tanist_interop.runner.hosting import Place
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.trials import Trials
 from tanist_interop.scenarios.scenario import Scenario
@@ -59,6 +58,7 @@ class Options:
     not_run_fails: bool = False
     draw: int = 0
     """So many of the clients in each run, drawn from its seed; 0 = all."""
+    place: Place = field(default_factory=Place)
 
 
 def run(options: Options, say: Callable[[str], None]) -> int:
@@ -113,13 +113,15 @@ def run_once(
     folder = make_folder(options.out, f"{scenario.name}-{time.strftime('%Y%m%d-%H%M%S')}-{seed}")
     names = ",".join(spec.name for spec in clients)
     words = ["tanist-interop", "--scenario", scenario.name, "--seed", str(seed)]
+    words += ["--hosts", options.place.name]
     command = shlex.join([*words, "--clients", names, *options.arguments])
     context: dict[str, object] = {"command": command, "python": sys.version.split()[0]}
+    context["hosts"] = options.place.name
     plan = Plan(scenario, seed, clients, folder, context)
     say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")
     began = time.monotonic()
-    cluster = LocalCluster(folder, settings(options, scenario))
-    play = COURSES[scenario.course](plan, cluster, Program, say)
+    cluster, start_program = options.place.open(folder, settings(options, scenario))
+    play = COURSES[scenario.course](plan, cluster, start_program, say)
     verdict = play.run()
     seconds = time.monotonic() - began
     write_reports(folder, verdict, seconds)

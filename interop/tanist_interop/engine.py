@@ -1,0 +1,265 @@
+"""A container engine, through Docker's SDK for Python: the few things that the drill asks of it.
+
+The SDK is an extra of the package (``pip install 'tanist[containers]'``) and is imported when it is
+first needed, so that everything else works without it. It has no types; whatever it answers becomes
+text, number or nothing here, and whatever it raises an ``EngineError``.
+
+Everything that is made carries the label ``LABEL`` with the name of its group, and ``sweep``
+removes a whole group: also what a broken run left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+LABEL: Final = "tanist.drill"
+
+CALL_S: Final = 60
+"""For one answer of the engine: a busy machine takes seconds to start a container."""
+
+MAX_TRIES: Final = 20
+"""Networks tried until one overlaps none that is there."""
+
+BROKERS_FROM: Final = 10
+"""Fixed addresses begin with this number; the upper half of the network is given out freely."""
+
+
+class EngineError(Exception):
+    """No engine, or it did not do what was asked; the text says what and what to do."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of its own for one run. ``prefix`` is the first three numbers of its addresses."""
+
+    name: str
+    prefix: str
+
+    def fixed(self, number: int) -> str:
+        """The address of the fixed one with this number, from 0."""
+        return f"{self.prefix}.{BROKERS_FROM + number}"
+
+    @property
+    def free_range(self) -> str:
+        """Where all others are: the clients."""
+        return f"{self.prefix}.128/25"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A container to be made. ``folder`` is seen inside under its own path, and written to."""
+
+    image: str
+    command: list[str]
+    group: str
+    name: str | None = None
+    network: Network | None = None
+    address: str | None = None
+    folder: Path | None = None
+    user: str | None = None
+    inside_of: str | None = None
+    """The id of the container whose network it shares, instead of one of its own."""
+    may: list[str] = field(default_factory=list)
+    """Capabilities; without any it has none."""
+    talks: bool = False
+    """Its standard input is a pipe; attach before it is started."""
+    init: bool = True
+    """The engine's init is its first process, and gets the signals; else the command is."""
+
+
+class Engine:
+    """An engine that answers; ``connect`` makes one."""
+
+    def __init__(self, client: Any, errors: tuple[type[Exception], ...]) -> None:  # noqa: ANN401
+        self._client = client
+        self._errors = errors
+
+    @contextlib.contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            raise EngineError(f"{what}: {error}") from error
+
+    # -------------------------------------------------------------------------- networks, images
+
+    def has_image(self, tag: str) -> bool:
+        """Whether this image is there. Raises: EngineError."""
+        with self._asking("listing images"):
+            return bool(self._client.images.list(name=tag))
+
+    def new_network(self, name: str, group: str) -> Network:
+        """A bridge whose traffic stays inside, on addresses that are free. Raises: EngineError."""
+        last = EngineError("no address range tried")
+        for _ in range(MAX_TRIES):
+            network = Network(name, f"172.{random.randrange(20, 31)}.{random.randrange(256)}")
+            try:
+                self._make_network(network, group)
+            except EngineError as error:
+                last = error
+            else:
+                return network
+        raise last
+
+    def _make_network(self, network: Network, group: str) -> None:
+        pool = {"Subnet": f"{network.prefix}.0/24", "IPRange": network.free_range}
+        with self._asking(f"making the network {network.name}"):
+            self._client.networks.create(
+                network.name,
+                driver="bridge",
+                ipam={"Driver": "default", "Config": [pool]},
+                options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
+                labels={LABEL: group},
+            )
+
+    # ------------------------------------------------------------------------------- containers
+
+    def create(self, wish: Wish) -> str:
+        """Make a container; returns its id. It does not run yet. Raises: EngineError."""
+        api = self._client.api
+        host: dict[str, object] = {
+            "init": wish.init,
+            "cap_drop": ["ALL"],
+            "cap_add": wish.may,
+            "security_opt": ["no-new-privileges:true"],
+        }
+        if wish.folder is not None:
+            host["binds"] = {str(wish.folder): {"bind": str(wish.folder), "mode": "rw"}}
+        config: dict[str, object] = {"labels": {LABEL: wish.group}, "stdin_open": wish.talks}
+        if wish.inside_of is not None:
+            host["network_mode"] = f"container:{wish.inside_of}"
+        elif wish.network is not None:
+            host["network_mode"] = wish.network.name
+            endpoint = api.create_endpoint_config(ipv4_address=wish.address)
+            config["networking_config"] = api.create_networking_config(
+                {wish.network.name: endpoint}
+            )
+        if wish.user is not None:
+            config["user"] = wish.user
+        with self._asking(f"making a container of {wish.image}"):
+            config["host_config"] = api.create_host_config(**host)
+            made = api.create_container(
+                wish.image, command=wish.command or None, name=wish.name, **config
+            )
+        return str(made["Id"])
+
+    def start(self, container: str) -> None:
+        """Let it run. Raises: EngineError."""
+        with self._asking("starting a container"):
+            self._client.api.start(container)
+
+    def attach(self, container: str) -> Any:  # noqa: ANN401
+        """A connection to its standard input, output and error, for ``frames``.
+        Raises: EngineError."""
+        ways = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        with self._asking("attaching to a container"):
+            return self._client.api.attach_socket(container, params=ways)
+
+    def signal(self, container: str, name: str) -> None:
+        """Send its first process a signal like ``SIGKILL``; no error if it does not run any more.
+        Raises: EngineError."""
+        with self._asking(f"sending {name}"):
+            try:
+                self._client.api.kill(container, name)
+            except self._errors as error:
+                if "is not running" not in str(error):
+                    raise
+
+    def wait(self, container: str, timeout_s: float) -> int | None:
+        """The exit code, as a process has it (negative: the signal that ended it); None if it still
+        runs after so long. Raises: EngineError."""
+        import requests  # noqa: PLC0415  # the SDK brings it
+
+        with self._asking("waiting for a container"):
+            try:
+                code = int(self._client.api.wait(container, timeout=timeout_s)["StatusCode"])
+            except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError):
+                return None
+        return code if code <= 128 else 128 - code
+
+    def exit_code(self, container: str) -> int | None:
+        """The exit code as ``wait`` has it, None if it runs. Raises: EngineError."""
+        with self._asking("looking at a container"):
+            state = self._client.api.inspect_container(container)["State"]
+        if state["Running"]:
+            return None
+        code = int(state["ExitCode"])
+        return code if code <= 128 else 128 - code
+
+    def running(self, group: str) -> set[str]:
+        """The ids of the containers of a group that run. Raises: EngineError."""
+        with self._asking("listing containers"):
+            found = self._client.api.containers(filters={"label": f"{LABEL}={group}"})
+        return {str(one["Id"]) for one in found}
+
+    def printed(self, container: str) -> bytes:
+        """All that it wrote to standard output and error. Raises: EngineError."""
+        with self._asking("reading what a container printed"):
+            return bytes(self._client.api.logs(container))
+
+    def memory_bytes(self, container: str) -> int:
+        """What its processes hold, without files that the kernel keeps; 0 if nobody can tell."""
+        try:
+            answer = self._client.api.stats(container, stream=False, one_shot=True)
+            parts = answer["memory_stats"].get("stats", {})
+            return int(parts.get("anon", parts.get("rss", 0)))
+        except self._errors:
+            return 0
+        except (KeyError, ValueError, TypeError):  # it ended meanwhile
+            return 0
+
+    def remove(self, container: str) -> None:
+        """Take it away, running or not. Raises: EngineError."""
+        with self._asking("removing a container"):
+            self._client.api.remove_container(container, force=True, v=True)
+
+    def run(self, wish: Wish) -> None:
+        """Run a container to its end. Raises: EngineError if that is not success."""
+        container = self.create(wish)
+        try:
+            self.start(container)
+            code = self.wait(container, CALL_S)
+            if code != 0:
+                text = self.printed(container).decode("utf-8", "replace").strip()
+                raise EngineError(f"{' '.join(wish.command)} ended with {code}: {text}")
+        finally:
+            self.remove(container)
+
+    def sweep(self, group: str) -> None:
+        """Remove all containers and networks of a group. Raises: EngineError."""
+        filters = {"label": f"{LABEL}={group}"}
+        with self._asking(f"removing what {group} left"):
+            for one in self._client.api.containers(all=True, filters=filters):
+                self._client.api.remove_container(one["Id"], force=True, v=True)
+            for one in self._client.api.networks(filters=filters):
+                self._client.api.remove_network(one["Id"])
+
+
+def connect() -> Engine:
+    """The engine that answers, found as Docker's own tools do. Raises: EngineError."""
+    try:
+        import docker  # noqa: PLC0415
+        import requests  # noqa: PLC0415
+    except ImportError as error:
+        raise EngineError("no Docker SDK: pip install 'tanist[containers]'") from error
+    errors = (docker.errors.DockerException, requests.exceptions.RequestException)
+    try:
+        client = docker.from_env(timeout=CALL_S)
+        client.ping()
+    except errors as error:
+        remedy = "start Docker, or run the command through interop/engine"
+        raise EngineError(f"no container engine answers: {remedy}") from error
+    return Engine(client, errors)
+
+
+def frames(attached: Any) -> Iterator[tuple[int, bytes]]:  # noqa: ANN401
+    """What comes over an attached connection: 1 for standard output, 2 for standard error, and the
+    octets; ends with the container."""
+    from docker.utils.socket import frames_iter  # noqa: PLC0415
+
+    yield from frames_iter(attached, tty=False)

@@ -1,0 +1,273 @@
+"""Brokers as containers of the engine that answers, each with an address of its own.
+
+All of a run is in one network without masquerading: brokers at fixed addresses, client programs
+(``drivers.container``) at others. The addresses are the same for clients and brokers; no names, so
+that no dead broker's is looked up. The folder of the run is seen in every broker under its own
+path, so data directories and logs are where the local host has them; a restart is a new container
+on the old address with a log of its own. The operator's commands run on this machine and reach the
+addresses directly, so the engine must be this machine's and Linux.
+
+A broker is the first process of its container and gets its signals as on the local host, also
+SIGSTOP: the engine's own pause fails on a busy machine with cgroups v1 ("unable to freeze").
+
+Links are cut with iptables inside the network of a broker, by a container of ``CUTTER`` that lives
+for that command: packets to be dropped are dropped where they arrive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tanist_interop.engine import Engine, EngineError, Network, Wish
+from tanist_interop.hosts.cluster import STOP_S, Cluster, Settings
+from tanist_interop.hosts.operator import HostError
+
+IMAGE: Final = "tanist-broker"
+CUTTER: Final = "tanist-cutter"
+PORT: Final = 5672
+
+
+@dataclass
+class Box:
+    """One broker's address, its container and its logs."""
+
+    name: str
+    address: str
+    container: str = ""
+    lives: int = 0
+    expected_dead: bool = False
+    code: int | None = None
+    logs: list[Path] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Packets that a broker does not let in (``-s``) or out (``-d``)."""
+
+    node: int
+    rule: tuple[str, ...]
+
+
+class ContainerCluster(Cluster):
+    """Brokers n1, n2, ...; ``start`` first, ``stop`` always."""
+
+    def __init__(self, folder: Path, settings: Settings, engine: Engine) -> None:
+        super().__init__(folder, settings)
+        self.engine = engine
+        self.group = f"tanist-{os.getpid()}-{folder.name}"[:60]
+        self.network: Network | None = None
+        self.boxes: list[Box] = []
+        self._cuts: list[Cut] = []
+
+    def start(self) -> None:
+        """Make the network, start every broker. Raises: HostError."""
+        with _translated():
+            if not self.engine.has_image(IMAGE):
+                raise HostError(f"no image {IMAGE}; run interop/images.sh broker")
+            self.network = self.engine.new_network(self.group, self.group)
+            self.boxes = [
+                Box(self.name(node), self.network.fixed(node))
+                for node in range(self.settings.nodes)
+            ]
+            self.tell_clients()
+            for node in range(self.settings.nodes):
+                self._start(node)
+
+    def addresses(self) -> list[str]:
+        """``host:port`` of every node, in order."""
+        return [f"{box.address}:{PORT}" for box in self.boxes]
+
+    def _start(self, node: int) -> None:
+        box = self.boxes[node]
+        box.lives += 1
+        box.expected_dead = False
+        box.code = None
+        stem = box.name if box.lives == 1 else f"{box.name}.{box.lives}"
+        log, errors = self.folder / f"{stem}.log", self.folder / f"{stem}.err"
+        box.logs += [log, errors]
+        (self.folder / box.name).mkdir(exist_ok=True)
+        box.container = self.engine.create(
+            Wish(
+                IMAGE,
+                [
+                    *self.settings.qpidd,
+                    f"--port={PORT}",
+                    *self.options(str(self.folder / box.name), str(log)),
+                ],
+                self.group,
+                name=f"{self.group}-{stem}",
+                network=self.network,
+                address=box.address,
+                folder=self.folder,
+                user=f"{os.getuid()}:{os.getgid()}",
+                init=False,
+            )
+        )
+        self.engine.start(box.container)
+        for cut in self._cuts:
+            if cut.node == node:
+                self._apply(cut)
+
+    def kill(self, node: int) -> None:
+        """SIGKILL; returns when the process is gone."""
+        box = self._box(node)
+        box.expected_dead = True
+        with _translated():
+            self.engine.signal(box.container, "SIGKILL")
+            if self.engine.wait(box.container, STOP_S) is None:
+                raise HostError(f"{box.name} did not end {STOP_S:g} s after SIGKILL")
+            self._bury(box)
+
+    def terminate(self, node: int) -> int:
+        """SIGTERM; the exit code. Raises: HostError if it does not end (it is killed then)."""
+        box = self._box(node)
+        box.expected_dead = True
+        with _translated():
+            self.engine.signal(box.container, "SIGTERM")
+            code = self.engine.wait(box.container, STOP_S)
+            if code is None:
+                self.kill(node)
+                raise HostError(f"{box.name} did not end {STOP_S:g} s after SIGTERM")
+            self._bury(box)
+        return code
+
+    def suspend(self, node: int) -> None:
+        """SIGSTOP."""
+        with _translated():
+            self.engine.signal(self._box(node).container, "SIGSTOP")
+
+    def resume(self, node: int) -> None:
+        """SIGCONT."""
+        with _translated():
+            self.engine.signal(self._box(node).container, "SIGCONT")
+
+    def restart(self, node: int) -> None:
+        """Start a dead broker again at its old address. Raises: HostError."""
+        box = self._box(node)
+        with _translated():
+            if box.code is None and self.engine.exit_code(box.container) is None:
+                raise HostError(f"{box.name} is still running")
+            self._bury(box)
+            self._start(node)
+
+    def cut(self, node: int, peer: int | None, one_way: bool = False) -> None:
+        """Drop what this broker sends to the other (or to clients), and what comes back."""
+        assert self.network is not None
+        if peer is None:
+            cuts = [Cut(node, ("OUTPUT", "-d", self.network.free_range))]
+            back = Cut(node, ("INPUT", "-s", self.network.free_range))
+        else:
+            cuts = [Cut(peer, ("INPUT", "-s", self._box(node).address))]
+            back = Cut(node, ("INPUT", "-s", self._box(peer).address))
+        if not one_way:
+            cuts.append(back)
+        with _translated():
+            for cut in cuts:
+                self._cuts.append(cut)
+                if self.boxes[cut.node].code is None:
+                    self._apply(cut)
+
+    def mend(self) -> None:
+        """End every cut. Raises: HostError."""
+        cuts, self._cuts = self._cuts, []
+        with _translated():
+            for node in {cut.node for cut in cuts}:
+                if self.boxes[node].code is None:
+                    self._iptables(node, ["-F"])
+
+    def _apply(self, cut: Cut) -> None:
+        self._iptables(cut.node, ["-I", *cut.rule, "-j", "DROP"])
+
+    def _iptables(self, node: int, words: list[str]) -> None:
+        """In the filter table of a broker's own network, which dies with its container."""
+        if not self.engine.has_image(CUTTER):
+            raise HostError(f"no image {CUTTER}; run interop/images.sh cutter")
+        container = self.boxes[node].container
+        command = ["iptables", "-w", *words]
+        self.engine.run(
+            Wish(CUTTER, command, self.group, inside_of=container, may=["NET_ADMIN", "NET_RAW"])
+        )
+
+    def life(self, node: int) -> int:
+        """The number of its container: 1 is the first one."""
+        return self.boxes[node].lives
+
+    def check_alive(self) -> None:
+        """Raises: HostError if a broker ended that nobody killed."""
+        with _translated():
+            running = self.engine.running(self.group)
+            for box in self.boxes:
+                if box.container and box.container not in running and not box.expected_dead:
+                    code = self.engine.exit_code(box.container)
+                    raise HostError(f"{box.name} ended by itself with code {code}")
+
+    def memory_bytes(self, node: int) -> int:
+        """Memory of a broker without the kernel's caches, 0 if it does not run."""
+        box = self.boxes[node]
+        return self.engine.memory_bytes(box.container) if box.code is None else 0
+
+    def stop(self) -> list[tuple[str, int, bool]]:
+        """SIGTERM to all, SIGKILL to the slow; then nothing of the run is left in the engine."""
+        out: list[tuple[str, int, bool]] = []
+        try:
+            started = [box for box in self.boxes if box.container]
+            early = {
+                box.name
+                for box in started
+                if not box.expected_dead and self.engine.exit_code(box.container) is not None
+            }
+            for box in started:
+                if box.code is None and box.name not in early:
+                    self.engine.signal(box.container, "SIGCONT")
+                    self.engine.signal(box.container, "SIGTERM")
+            for box in started:
+                code = self._end(box)
+                expected = box.expected_dead or (code == 0 and box.name not in early)
+                out.append((box.name, code, expected))
+        except EngineError as error:
+            (self.folder / "engine.err").write_text(f"{error}\n", "utf-8")
+        finally:
+            with contextlib.suppress(EngineError):
+                self.engine.sweep(self.group)
+        return out
+
+    def _end(self, box: Box) -> int:
+        if box.code is not None:
+            return box.code
+        code = self.engine.wait(box.container, STOP_S)
+        if code is None:
+            self.engine.signal(box.container, "SIGKILL")
+            code = self.engine.wait(box.container, STOP_S)
+        self._bury(box)
+        return -9 if code is None else code
+
+    def logs(self) -> list[tuple[str, Path]]:
+        """Node and path of every log, and of what the container printed."""
+        return [(box.name, log) for box in self.boxes for log in box.logs]
+
+    def _bury(self, box: Box) -> None:
+        """Note how a dead container ended, keep what it printed, remove it."""
+        if box.code is not None:
+            return
+        box.code = self.engine.exit_code(box.container)
+        box.logs[-1].write_bytes(self.engine.printed(box.container))
+        self.engine.remove(box.container)
+
+    def _box(self, node: int) -> Box:
+        if not self.boxes[node].container:
+            raise HostError(f"{self.boxes[node].name} was never started")
+        return self.boxes[node]
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """What the engine could not do is the host's error."""
+    try:
+        yield
+    except EngineError as error:
+        raise HostError(str(error)) from error

@@ -1,0 +1,77 @@
+"""Where a run takes place: the brokers' host, and client programs that can reach them there.
+
+``local``: processes of this machine. ``docker``: containers, brokers and client programs alike.
+``auto``: containers when an engine answers and has the images, else local.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tanist_interop.drivers.container import ContainerProgram, image
+from tanist_interop.drivers.program import Inbox, Program
+from tanist_interop.drivers.registry import ClientSpec
+from tanist_interop.engine import Engine, EngineError, connect
+from tanist_interop.hosts.cluster import Cluster, Settings
+from tanist_interop.hosts.containers import IMAGE, ContainerCluster
+from tanist_interop.hosts.local import LocalCluster
+from tanist_interop.runner.crew import StartProgram
+
+NAMES: Final = ("local", "docker", "auto")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A kind of host. ``open`` once per run: its cluster, and what starts its client programs."""
+
+    name: str = "local"
+    engine: Engine | None = None
+
+    def open(self, folder: Path, settings: Settings) -> tuple[Cluster, StartProgram]:
+        """The host of one run; nothing is started yet."""
+        if self.engine is None:
+            return LocalCluster(folder, settings), Program
+        engine = self.engine
+        cluster = ContainerCluster(folder, in_image(settings), engine)
+
+        def start_program(name: str, spec: ClientSpec, log: Path, inbox: Inbox) -> ContainerProgram:
+            network, group = cluster.network, cluster.group
+            return ContainerProgram(name, spec, log, inbox, engine, network, group)
+
+        return cluster, start_program
+
+
+def in_image(settings: Settings) -> Settings:
+    """The interpreter of this machine is no command of the image: there it is ``qpidd``. Any other
+    command is taken as one of the image."""
+    if settings.qpidd[:1] == (sys.executable,):
+        return dataclasses.replace(settings, qpidd=("qpidd",))
+    return settings
+
+
+def choose(
+    name: str, clients: list[ClientSpec], connect_engine: Callable[[], Engine] = connect
+) -> Place:
+    """The place of this name. ``docker`` needs the broker's image (a client program without one is
+    *not run*), ``auto`` takes containers only if all images are there. Raises: EngineError if
+    ``docker`` is asked for and cannot be."""
+    if name == "local":
+        return Place()
+    try:
+        engine = connect_engine()
+        wanted = [IMAGE]
+        if name == "auto":
+            wanted += [image(spec) for spec in clients if not spec.optional]
+        missing = [tag for tag in wanted if not engine.has_image(tag)]
+        if missing:
+            raise EngineError(f"no image {', '.join(missing)}; run interop/images.sh")
+    except EngineError:
+        if name == "docker":
+            raise
+        return Place()
+    return Place("docker", engine)
