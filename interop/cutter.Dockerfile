@@ -1,4 +1,4 @@
-# iptables, for the drill to cut links inside the network of a broker's container. It has no business elsewhere.
+# Holds the address of a broker in the drill, and cuts its links with iptables. It has no business elsewhere.
 FROM debian:bookworm-slim
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends iptables \

@@ -218,17 +218,15 @@ class Engine:
         with self._asking("removing a container"):
             self._client.api.remove_container(container, force=True, v=True)
 
-    def run(self, wish: Wish) -> None:
-        """Run a container to its end. Raises: EngineError if that is not success."""
-        container = self.create(wish)
-        try:
-            self.start(container)
-            code = self.wait(container, CALL_S)
-            if code != 0:
-                text = self.printed(container).decode("utf-8", "replace").strip()
-                raise EngineError(f"{' '.join(wish.command)} ended with {code}: {text}")
-        finally:
-            self.remove(container)
+    def run_in(self, container: str, command: list[str]) -> None:
+        """Run a command in a container that runs. Raises: EngineError if that is not success."""
+        api = self._client.api
+        with self._asking(f"running {' '.join(command)}"):
+            made = api.exec_create(container, command)["Id"]
+            text = bytes(api.exec_start(made)).decode("utf-8", "replace").strip()
+            code = int(api.exec_inspect(made)["ExitCode"])
+        if code != 0:
+            raise EngineError(f"{' '.join(command)} ended with {code}: {text}")
 
     def sweep(self, group: str) -> None:
         """Remove all containers and networks of a group. Raises: EngineError."""

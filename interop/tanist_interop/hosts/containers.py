@@ -10,8 +10,10 @@ addresses directly, so the engine must be this machine's and Linux.
 A broker is the first process of its container and gets its signals as on the local host, also
 SIGSTOP: the engine's own pause fails on a busy machine with cgroups v1 ("unable to freeze").
 
-Links are cut with iptables inside the network of a broker, by a container of ``CUTTER`` that lives
-for that command: packets to be dropped are dropped where they arrive.
+A node is two containers, as a machine and a process on it: one that holds the address, and the
+broker inside its network. So a dead broker's port refuses connections at once, as that of a dead
+process does, and rules for packets outlive the broker. Links are cut with iptables in the holder:
+what is to be dropped is dropped where it arrives.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from tanist_interop.hosts.cluster import STOP_S, Cluster, Settings
 from tanist_interop.hosts.operator import HostError
 
 IMAGE: Final = "tanist-broker"
-CUTTER: Final = "tanist-cutter"
+HOLDER: Final = "tanist-cutter"
 PORT: Final = 5672
 
 
@@ -38,19 +40,12 @@ class Box:
 
     name: str
     address: str
+    holder: str = ""
     container: str = ""
     lives: int = 0
     expected_dead: bool = False
     code: int | None = None
     logs: list[Path] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Packets that a broker does not let in (``-s``) or out (``-d``)."""
-
-    node: int
-    rule: tuple[str, ...]
 
 
 class ContainerCluster(Cluster):
@@ -62,25 +57,39 @@ class ContainerCluster(Cluster):
         self.group = f"tanist-{os.getpid()}-{folder.name}"[:60]
         self.network: Network | None = None
         self.boxes: list[Box] = []
-        self._cuts: list[Cut] = []
+        self._cut: set[int] = set()
+        """Nodes that drop something."""
 
     def start(self) -> None:
         """Make the network, start every broker. Raises: HostError."""
         with _translated():
-            if not self.engine.has_image(IMAGE):
-                raise HostError(f"no image {IMAGE}; run interop/images.sh broker")
+            for tag, name in ((IMAGE, "broker"), (HOLDER, "cutter")):
+                if not self.engine.has_image(tag):
+                    raise HostError(f"no image {tag}; run interop/images.sh {name}")
             self.network = self.engine.new_network(self.group, self.group)
             self.boxes = [
                 Box(self.name(node), self.network.fixed(node))
                 for node in range(self.settings.nodes)
             ]
             self.tell_clients()
+            for box in self.boxes:
+                self._hold(box)
             for node in range(self.settings.nodes):
                 self._start(node)
 
     def addresses(self) -> list[str]:
         """``host:port`` of every node, in order."""
         return [f"{box.address}:{PORT}" for box in self.boxes]
+
+    def _hold(self, box: Box) -> None:
+        """The container that has the address, for as long as the run lasts."""
+        box.holder = self.engine.create(
+            Wish(
+                HOLDER, ["sleep", "infinity"], self.group, name=f"{self.group}-{box.name}-address",
+                network=self.network, address=box.address, may=["NET_ADMIN", "NET_RAW"],
+            )
+        )  # fmt: skip
+        self.engine.start(box.holder)
 
     def _start(self, node: int) -> None:
         box = self.boxes[node]
@@ -101,17 +110,13 @@ class ContainerCluster(Cluster):
                 ],
                 self.group,
                 name=f"{self.group}-{stem}",
-                network=self.network,
-                address=box.address,
+                inside_of=box.holder,
                 folder=self.folder,
                 user=f"{os.getuid()}:{os.getgid()}",
                 init=False,
             )
         )
         self.engine.start(box.container)
-        for cut in self._cuts:
-            if cut.node == node:
-                self._apply(cut)
 
     def kill(self, node: int) -> None:
         """SIGKILL; returns when the process is gone."""
@@ -158,40 +163,28 @@ class ContainerCluster(Cluster):
     def cut(self, node: int, peer: int | None, one_way: bool = False) -> None:
         """Drop what this broker sends to the other (or to clients), and what comes back."""
         assert self.network is not None
+        here = self._box(node).address
         if peer is None:
-            cuts = [Cut(node, ("OUTPUT", "-d", self.network.free_range))]
-            back = Cut(node, ("INPUT", "-s", self.network.free_range))
+            drops = [(node, ["OUTPUT", "-d", self.network.free_range])]
+            back = (node, ["INPUT", "-s", self.network.free_range])
         else:
-            cuts = [Cut(peer, ("INPUT", "-s", self._box(node).address))]
-            back = Cut(node, ("INPUT", "-s", self._box(peer).address))
+            drops = [(peer, ["INPUT", "-s", here])]
+            back = (node, ["INPUT", "-s", self._box(peer).address])
         if not one_way:
-            cuts.append(back)
-        with _translated():
-            for cut in cuts:
-                self._cuts.append(cut)
-                if self.boxes[cut.node].code is None:
-                    self._apply(cut)
+            drops.append(back)
+        for number, rule in drops:
+            self._cut.add(number)
+            self._iptables(number, ["-I", *rule, "-j", "DROP"])
 
     def mend(self) -> None:
         """End every cut. Raises: HostError."""
-        cuts, self._cuts = self._cuts, []
-        with _translated():
-            for node in {cut.node for cut in cuts}:
-                if self.boxes[node].code is None:
-                    self._iptables(node, ["-F"])
-
-    def _apply(self, cut: Cut) -> None:
-        self._iptables(cut.node, ["-I", *cut.rule, "-j", "DROP"])
+        while self._cut:
+            self._iptables(self._cut.pop(), ["-F"])
 
     def _iptables(self, node: int, words: list[str]) -> None:
-        """In the filter table of a broker's own network, which dies with its container."""
-        if not self.engine.has_image(CUTTER):
-            raise HostError(f"no image {CUTTER}; run interop/images.sh cutter")
-        container = self.boxes[node].container
-        command = ["iptables", "-w", *words]
-        self.engine.run(
-            Wish(CUTTER, command, self.group, inside_of=container, may=["NET_ADMIN", "NET_RAW"])
-        )
+        """In the filter table of the node's own network; nothing else is in that table."""
+        with _translated():
+            self.engine.run_in(self.boxes[node].holder, ["iptables", "-w", *words])
 
     def life(self, node: int) -> int:
         """The number of its container: 1 is the first one."""
