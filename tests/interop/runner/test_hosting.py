@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tanist_interop.drivers.container import ContainerProgram
+from tanist_interop.drivers.program import Program
+from tanist_interop.drivers.registry import ClientSpec
+from tanist_interop.engine import EngineError
+from tanist_interop.hosts.cluster import Settings
+from tanist_interop.hosts.containers import ContainerCluster
+from tanist_interop.hosts.local import LocalCluster
+from tanist_interop.runner.hosting import choose
+from tests.interop.fake_engine import FakeEngine
+
+CLIENTS = [
+    ClientSpec("a", Path(), ("run",)),
+    ClientSpec("rare", Path(), ("run",), optional=True),
+]
+SETTINGS = Settings((sys.executable, "-m", "tanist.cli.qpidd"), ("qpid-ha",))
+
+
+def absent():
+    raise EngineError("no container engine answers")
+
+
+def engine(*images):
+    return lambda: FakeEngine(*images)
+
+
+def test_local_asks_for_no_engine(tmp_path):
+    place = choose("local", CLIENTS, absent)
+    cluster, start_program = place.open(tmp_path, SETTINGS)
+    assert isinstance(cluster, LocalCluster)
+    assert cluster.settings is SETTINGS
+    assert start_program is Program
+
+
+def test_docker_needs_an_engine_and_the_image_of_the_broker():
+    with pytest.raises(EngineError, match="no container engine"):
+        choose("docker", CLIENTS, absent)
+    with pytest.raises(EngineError, match="no image tanist-broker"):
+        choose("docker", CLIENTS, engine("tanist-client-a"))
+    assert choose("docker", CLIENTS, engine("tanist-broker")).name == "docker"
+
+
+def test_auto_takes_containers_if_all_images_are_there():
+    both = engine("tanist-broker", "tanist-client-a")
+    assert choose("auto", CLIENTS, both).name == "docker"
+    assert choose("auto", CLIENTS, engine("tanist-broker")).name == "local"
+    assert choose("auto", CLIENTS, absent).name == "local"
+
+
+def test_in_containers_the_image_has_its_own_broker(tmp_path):
+    place = choose("docker", CLIENTS, engine("tanist-broker"))
+    cluster, start_program = place.open(tmp_path, SETTINGS)
+    assert isinstance(cluster, ContainerCluster)
+    assert cluster.settings.qpidd == ("qpidd",)
+    program = start_program("a", CLIENTS[0], tmp_path / "log", None)
+    assert isinstance(program, ContainerProgram)
+    other, _ = place.open(tmp_path, Settings(("mutant", "--bad"), ("qpid-ha",)))
+    assert other.settings.qpidd == ("mutant", "--bad")
