@@ -20,6 +20,7 @@ from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
 from tanist_interop.engine import EngineError
 from tanist_interop.runner import campaign, hosting
 from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
+from tanist_interop.scenarios.proofs import BY_NAME, chosen
 from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
 
 USAGE_ERROR: Final = 64
@@ -47,6 +48,8 @@ def parser() -> argparse.ArgumentParser:
         help="only N of the clients, of each protocol one, others with each seed")  # fmt: skip
     add("--out", type=Path, default=Path("runs"), help="folder of the run folders")
     add("--soak", type=duration, metavar="TIME", help="the soak for so long: 90s, 30m, 1h")
+    add("--matrix", nargs="?", const="full", default="", metavar="PART",
+        help="every client and fault, four proofs each; PART is ci, or faults by name")  # fmt: skip
     add("--messages", type=int, default=0, help="acknowledged messages per run, not the default")
     add("--list", action="store_true", help="list scenarios and clients, run nothing")
     add("--judge", type=Path, metavar="HISTORY", help="judge a history file again, run nothing")
@@ -79,7 +82,8 @@ def choose_scenarios(names: str) -> list[Scenario]:
     """The scenarios of these names. Raises: KeyError."""
     if names == "all":
         return list(CATALOGUE.values())
-    return [CATALOGUE[name] for name in names.split(",")]
+    there = {**CATALOGUE, **BY_NAME}
+    return [there[name] for name in names.split(",")]
 
 
 def choose_clients(names: str, there: dict[str, ClientSpec]) -> list[ClientSpec]:
@@ -113,6 +117,8 @@ def main(arguments: list[str] | None = None) -> int:
             _say(listing(there))
             return 0
         scenarios = choose_scenarios(options.scenario or DEFAULT)
+        if options.matrix:
+            scenarios = chosen(options.matrix)
         clients = choose_clients(options.clients, there)
     except KeyError as error:
         return _usage(f"there is no {error}; see --list")

@@ -24,8 +24,13 @@ NOTES: Final[dict[str, str]] = {
     "client": "a client program is up: its `init_ok` and the offset of its clock",
     "not_run": "a client cannot run here: client, reason, remedy, optional",
     "request": "what the drill told the source: request",
-    "mark": "a moment: name, and node where it has one",
-    "fault": "a fault: name, node, phase (begin, end)",
+    "mark": "a moment: name, and node or program where it has one",
+    "fault": "a fault: name, node (`-` for none), phase (begin, end), failover",
+    "cast": "a client of a `proofs` run: client, sender, receiver, producers, unsupported",
+    "held": "what a client held in a `proofs` run: client, queue, producer, holder, task, death "
+    "(of the broker, or of the client), unsupported",
+    "evidence": "what was seen of a fault: text, wrong (a broker must not do that), void (it came "
+    "too late)",
     "memory": "resident memory of a broker: node, bytes, moment, life (1 = the first process)",
     "broker_log": "a line in a broker's log that must not be there: node, line",
     "broker_exit": "how a broker ended: node, code, expected",

@@ -32,6 +32,11 @@ PER_MESSAGE_BYTES: Final = 400
 GROWTH_MAX_BYTES: Final = ALLOWANCE_BYTES + 64 * 1024 * 1024
 """However many messages passed: the log kept for backups is full then."""
 
+LARGE_MIN_BYTES: Final = 1_000_000
+LARGE_FACTOR: Final = 2
+"""What large messages leave behind in a process that had them all at once: the log kept for
+backups, and buffers that its allocator does not give back."""
+
 YOUNG_ALLOWANCE_BYTES: Final = 8 * 1024 * 1024
 """Between brokers that have just caught up; they differ by 3 MiB of allocator slack."""
 
@@ -75,8 +80,17 @@ def quiet_samples(records: history.Records) -> list[Sample]:
     ]
 
 
-def growth(ops: Operations, samples: list[Sample]) -> list[str]:
-    """Brokers that hold more than they may."""
+def large_bytes(ops: Operations) -> int:
+    """Of all messages that are far larger than ``PER_MESSAGE_BYTES`` allows for."""
+    return sum(
+        send.count * send.body_bytes
+        for send in ops.senders.values()
+        if send.body_bytes >= LARGE_MIN_BYTES
+    )
+
+
+def growth(ops: Operations, samples: list[Sample], spare: int = 0) -> list[str]:
+    """Brokers that hold more than they may, and ``spare`` bytes beside that."""
     first: dict[str, Sample] = {}
     out: dict[str, str] = {}
     series = [(acks.times, list(accumulate(acks.counts))) for acks in ops.acks.values()]
@@ -88,7 +102,7 @@ def growth(ops: Operations, samples: list[Sample]) -> list[str]:
     for sample in samples:
         begin = first.setdefault(sample.node, sample)
         messages = acknowledged(sample.t) - acknowledged(begin.t)
-        limit = min(GROWTH_MAX_BYTES, ALLOWANCE_BYTES + PER_MESSAGE_BYTES * messages)
+        limit = min(GROWTH_MAX_BYTES, ALLOWANCE_BYTES + PER_MESSAGE_BYTES * messages) + spare
         grown = sample.size - begin.size
         if grown > limit:
             text = f"{sample.node} grew by {grown >> 20} MiB (limit {limit >> 20} MiB)"
@@ -122,7 +136,7 @@ def check(ops: Operations) -> Finding:
         if not note.event["expected"]:
             problems.append(f"{note.event['node']} ended by itself, code {note.event['code']}")
     samples = quiet_samples(records)
-    problems += growth(ops, samples)
+    problems += growth(ops, samples, LARGE_FACTOR * large_bytes(ops))
     figures: dict[str, object] = {"memory_bytes": memory(records)}
     trend = young(samples)
     if trend is not None:

@@ -63,7 +63,8 @@ def under_way(ops: Operations, tasks: set[Task]) -> dict[str, int]:
 
 
 def beside(ops: Operations) -> list[tuple[int, set[Task]]]:
-    """What broke beside the failovers: when, and whose tasks. The first loss that a program reports
+    """What broke beside the failovers: when, and whose tasks. A program that the drill killed or
+    stopped leaves its messages to others. The first loss that a program reports
     after a failover is that failover; further ones, and connections that it opened anew, are its
     own."""
     failovers = [note.t for note in history.failovers(ops.records)]
@@ -78,6 +79,10 @@ def beside(ops: Operations) -> list[tuple[int, set[Task]]]:
         last[source] = known
     for record, reopened in history.messages(ops.records, protocol.Reopened):
         out.append((record.t, {(record.source, reopened.task)}))
+    for note in history.notes(ops.records, "mark"):
+        if note.event["name"] in ("kill", "pause"):
+            source = str(note.event["program"])
+            out.append((note.t, {task for task in tasks if task[0] == source}))
     return out
 
 

@@ -79,6 +79,12 @@ def first_acks(ops: Operations, failover: Failover) -> dict[str, float]:
     return out
 
 
+def senders_at(ops: Operations, t: int) -> set[str]:
+    """Who was sending then: a sender that had ended has nothing more to be acknowledged."""
+    over = {task for task, (ended, _) in ops.ended.items() if ended <= t}
+    return {ops.name_of(task) for task in ops.senders.keys() - over}
+
+
 def spread(values: list[float]) -> dict[str, float]:
     """Median, 95th percentile and maximum; empty for no values."""
     ordered = sorted(values)
@@ -99,11 +105,10 @@ def check(ops: Operations, failovers_min: int = 1, must: bool = False) -> Findin
     """Every sender went on after each promotion, and there were enough of them. ``must``: that they
     go on is what the run is about, so it is wrong if one does not."""
     found = failovers(ops)
-    senders = {ops.name_of(task) for task in ops.senders}
     problems = []
     count = 0
     for number, failover in enumerate(found, 1):
-        idle = sorted(senders - failover.first_ack_ms.keys())
+        idle = sorted(senders_at(ops, failover.fault) - failover.first_ack_ms.keys())
         where = "" if len(found) == 1 else f" {number} at {_ms(ops.span[0], failover.fault)} ms"
         if not failover.promoted:
             problems.append(f"nobody was promoted after fault{where}")

@@ -133,6 +133,10 @@ class Messages:
     def __sub__(self, other: Messages) -> Messages:
         return _made({name: self.of(name) - other.of(name) for name in self.producers()})
 
+    def __or__(self, other: Messages) -> Messages:
+        names = {*self.producers(), *other.producers()}
+        return _made({n: Numbers(*self.of(n).ranges(), *other.of(n).ranges()) for n in names})
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Messages) and list(self._parts()) == list(other._parts())
 
@@ -178,6 +182,18 @@ class Dated(Messages):
             starts.insert(at, low)
             times.insert(at, t)
         return new
+
+    def until(self, t: int) -> Messages:
+        """What had come in by then."""
+        out = Messages()
+        for producer, (starts, times) in self._times.items():
+            numbers = self.of(producer)
+            for at, (low, when) in enumerate(zip(starts, times, strict=True)):
+                high = starts[at + 1] - 1 if at + 1 < len(starts) else numbers.ranges()[-1][1]
+                if when <= t:
+                    for first, last in numbers.common(low, high):
+                        out.add(producer, first, last)
+        return out
 
     def time_of(self, key: Key) -> int | None:
         """When the message came in first, None if it never did."""

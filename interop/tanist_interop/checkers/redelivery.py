@@ -10,6 +10,7 @@ can tell from a new message; those are only counted.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 
 from tanist_interop import history, protocol
 from tanist_interop.checkers.finding import Finding, Valid, examples
@@ -50,30 +51,27 @@ class Excuses:
         return following < len(moments) and moments[following] <= acknowledged
 
 
-def check(ops: Operations) -> Finding:
-    """Copies after the first of messages that nobody had a reason to send again are marked."""
-    excuses = Excuses(ops)
-    seen = Messages()
-    marked = resent = 0
-    unmarked: list[Key] = []
+def unmarked(ops: Operations) -> Iterator[tuple[Key, bool]]:
+    """Every copy after the first that was not marked, and whether its sender had a reason."""
+    excuses, seen = Excuses(ops), Messages()
     for delivery in ops.deliveries:
         producer, first, last = delivery.producer, delivery.first, delivery.last
-        if delivery.redelivered:
-            marked += len(delivery)
-        else:
+        if not delivery.redelivered:
             for low, high in seen.of(producer).common(first, last):
                 for sn in range(low, high + 1):
-                    if excuses.excused((producer, sn)):
-                        resent += 1
-                    else:
-                        unmarked.append((producer, sn))
+                    yield (producer, sn), excuses.excused((producer, sn))
         seen.add(producer, first, last)
+
+
+def check(ops: Operations) -> Finding:
+    """Copies after the first of messages that nobody had a reason to send again are marked."""
+    bare = list(unmarked(ops))
     figures: dict[str, object] = {
-        "marked": marked,
-        "unmarked": len(unmarked),
-        "unmarked_resent": resent,
+        "marked": sum(len(delivery) for delivery in ops.deliveries if delivery.redelivered),
+        "unmarked": len(wrong := [key for key, excused in bare if not excused]),
+        "unmarked_resent": len(bare) - len(wrong),
     }
-    if unmarked:
-        text = f"{len(unmarked)} delivered again without the mark: {examples(unmarked)}"
+    if wrong:
+        text = f"{len(wrong)} delivered again without the mark: {examples(wrong)}"
         return Finding(NAME, Valid.FALSE, figures, (text,))
     return Finding(NAME, Valid.TRUE, figures)

@@ -102,6 +102,16 @@ class Program:
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
 
+    def suspend(self) -> None:
+        """SIGSTOP, with its children."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT, with its children."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
     def end(self) -> None:
         """Close its stdin, wait a little, kill it if need be; all its items are in the inbox."""
         process = self._process

@@ -1,5 +1,6 @@
-"""Faults: what is done to a broker, and how it is undone.
+"""Faults: what is done to brokers, links and clients, and how it is undone.
 
-Each fault has ``begin()`` and ``heal()``; liveness is demanded only when healed. They act on any
-host that has the four verbs of ``Nodes``.
+Each fault has ``inject()`` and ``heal()``; liveness is demanded only when healed. ``process`` has
+the primitive ones, which hit one broker; ``catalogue`` those that scenarios name, each made of
+primitive acts of a host (``scene``), so that they are the same on any host.
 """

@@ -16,17 +16,17 @@ class Nodes(Protocol):
 
 
 class Fault:
-    """Something done to one node. Call ``heal`` at most once, after ``begin``."""
+    """Something done to one node. Call ``heal`` at most once, after ``inject``."""
 
     name = ""
     deadly = True
-    """The process is gone after ``begin``."""
+    """The process is gone after ``inject``."""
 
     def __init__(self, nodes: Nodes, node: int) -> None:
         self.nodes = nodes
         self.node = node
 
-    def begin(self) -> None:
+    def inject(self) -> None:
         """Let it happen."""
         raise NotImplementedError
 
@@ -40,7 +40,7 @@ class Kill(Fault):
 
     name = "kill"
 
-    def begin(self) -> None:
+    def inject(self) -> None:
         """Returns when the process is gone."""
         self.nodes.kill(self.node)
 
@@ -55,7 +55,7 @@ class Restart(Fault):
     name = "restart"
     exit_code = 0
 
-    def begin(self) -> None:
+    def inject(self) -> None:
         """Returns when the process has ended, with ``exit_code``."""
         self.exit_code = self.nodes.terminate(self.node)
 
@@ -71,7 +71,7 @@ class Suspend(Fault):
     name = "suspend"
     deadly = False
 
-    def begin(self) -> None:
+    def inject(self) -> None:
         """Stop the process where it is."""
         self.nodes.suspend(self.node)
 

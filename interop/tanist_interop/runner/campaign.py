@@ -28,6 +28,7 @@ from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.hosting import Place
 from tanist_interop.runner.play import Plan, Play
+from tanist_interop.runner.proofs import Proofs
 from tanist_interop.runner.trials import Trials
 from tanist_interop.scenarios.scenario import Scenario
 
@@ -36,6 +37,7 @@ COURSES: Final[dict[str, type[Play]]] = {
     "trials": Trials,
     "exchange": Exchange,
     "delays": Delays,
+    "proofs": Proofs,
 }
 
 EXIT_CODES: Final = {Valid.TRUE: 0, Valid.FALSE: 1, Valid.UNKNOWN: 2}
@@ -120,7 +122,7 @@ def run_once(
     plan = Plan(scenario, seed, clients, folder, context)
     say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")
     began = time.monotonic()
-    cluster, start_program = options.place.open(folder, settings(options, scenario))
+    cluster, start_program = options.place.open(folder, settings(options, scenario), scenario)
     play = COURSES[scenario.course](plan, cluster, start_program, say)
     verdict = play.run()
     seconds = time.monotonic() - began
@@ -134,7 +136,7 @@ def settings(options: Options, scenario: Scenario) -> Settings:
     """The brokers that a scenario wants."""
     return Settings(
         options.qpidd, options.qpid_ha, scenario.nodes, scenario.link_heartbeat_s,
-        options.broker_options, scenario.change_urls,
+        (*scenario.broker_options, *options.broker_options), scenario.change_urls,
         options.qpid_config,
     )  # fmt: skip
 

@@ -42,6 +42,8 @@ class ProgramLike(Protocol):
     def start(self) -> None: ...
     def write(self, line: str) -> None: ...
     def kill(self) -> None: ...
+    def suspend(self) -> None: ...
+    def resume(self) -> None: ...
     def end(self) -> None: ...
 
 
@@ -126,9 +128,20 @@ class Crew:
             if isinstance(reply, (protocol.Failed, protocol.Unsupported)):
                 raise DrillError(f"{member.name} answered {reply.TYPE}: {reply.reason}")
 
+    def pause(self, member: Member) -> None:
+        """SIGSTOP a program."""
+        self.mark("pause", program=member.name)
+        member.program.suspend()
+
+    def resume(self, member: Member) -> None:
+        """SIGCONT a program."""
+        member.program.resume()
+        self.mark("resume", program=member.name)
+
     def kill(self, member: Member) -> None:
         """SIGKILL a program, and wait until it is gone."""
         member.doomed = True
+        self.mark("kill", program=member.name)
         member.program.kill()
         self.wait(lambda: member.state == "gone", f"killing {member.name}")
 

@@ -19,8 +19,11 @@ from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.engine import Engine, EngineError, connect
 from tanist_interop.hosts.cluster import Cluster, Settings
 from tanist_interop.hosts.containers import IMAGE, ContainerCluster
+from tanist_interop.hosts.linked import LinkedCluster
 from tanist_interop.hosts.local import LocalCluster
+from tanist_interop.hosts.operator import HostError
 from tanist_interop.runner.crew import StartProgram
+from tanist_interop.scenarios.scenario import Scenario
 
 NAMES: Final = ("local", "docker", "auto")
 
@@ -32,10 +35,20 @@ class Place:
     name: str = "local"
     engine: Engine | None = None
 
-    def open(self, folder: Path, settings: Settings) -> tuple[Cluster, StartProgram]:
-        """The host of one run; nothing is started yet."""
+    def open(
+        self, folder: Path, settings: Settings, scenario: Scenario
+    ) -> tuple[Cluster, StartProgram]:
+        """The host of one run; nothing is started yet. Raises: HostError if the scenario cannot be
+        played there."""
         if self.engine is None:
+            if scenario.links:
+                clients = scenario.links == "clients"
+                return LinkedCluster(folder, settings, clients, scenario.clock), Program
             return LocalCluster(folder, settings), Program
+        if scenario.links:
+            raise HostError(
+                f"{scenario.name} needs proxies between brokers: run it with --hosts local"
+            )
         engine = self.engine
         cluster = ContainerCluster(folder, in_image(settings), engine)
 

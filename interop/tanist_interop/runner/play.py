@@ -233,6 +233,8 @@ class Play:
             self._wait_acks(s.acknowledged_min, s.each_min, {}, "streaming")
         self._stop(self.senders, "stopping senders")
         self._progress("senders have stopped")
+        if not self.receivers:
+            return
         until = time.monotonic() + CATCH_UP_S
         while time.monotonic() < until and not self._caught_up():
             self.crew.pump(0.05)
@@ -259,9 +261,9 @@ class Play:
         self._open([member])
         s = self.scenario
         told = []
-        for flow in self.flows:
+        for queue in self._queues():
             i = member.next_id()
-            drain = protocol.Drain(i, flow.queue, s.empty_s, s.prefetch, s.ack_every)
+            drain = protocol.Drain(i, queue, s.empty_s, s.prefetch, s.ack_every)
             told.append((member, self.crew.tell(member, drain)))
         self.crew.call(told, "draining")
         self.crew.wait(lambda: all(i in m.ended for m, i in told), "draining")
@@ -280,6 +282,10 @@ class Play:
             note: dict[str, object] = {"type": "broker_log", "node": name, "line": line}
             self.journal.add(time.monotonic_ns(), DRILL, note)
         self.journal.close()
+
+    def _queues(self) -> list[str]:
+        """What is drained in the end."""
+        return [flow.queue for flow in self.flows]
 
     def _add_drainer(self, specs: list[ClientSpec]) -> None:
         """A fresh program for the end, started early; one that starts fast if there is one."""

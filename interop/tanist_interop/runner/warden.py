@@ -20,6 +20,10 @@ PROMOTE_S: Final = 15.0
 """A backup that is ready can be promoted at once, or after two seconds if a member hangs."""
 
 
+NOBODY: Final = "-"
+"""In place of a node's name: the fault is none of a broker."""
+
+
 class Cluster(Nodes, Protocol):
     """What a run needs of a host."""
 
@@ -57,8 +61,8 @@ class Warden:
     def begin(self, name: str, node: int, failover: bool) -> Fault:
         """Let a fault happen. ``failover``: the clients will have to move. Raises: HostError."""
         fault = FAULTS[name](self.cluster, node)
-        self._note_fault(fault, "begin", failover)
-        fault.begin()
+        self.note_fault(fault.name, fault.node, "begin", failover)
+        fault.inject()
         if isinstance(fault, Restart):
             self.note_exit(name_of(node), fault.exit_code, fault.exit_code == 0)
         return fault
@@ -66,7 +70,7 @@ class Warden:
     def heal(self, fault: Fault) -> None:
         """Undo a fault. Raises: HostError, OSError."""
         fault.heal()
-        self._note_fault(fault, "end", False)
+        self.note_fault(fault.name, fault.node, "end", False)
 
     def promote(self, candidates: list[int]) -> dict[str, int]:
         """Promote one of these that is ready; as a resource manager does: ask them, take one, again
@@ -101,6 +105,12 @@ class Warden:
             raise
         self.rejoined(node)
 
+    def note_fault(self, name: str, node: int | None, phase: str, failover: bool) -> None:
+        """Note that a fault begins or ends, of a node or of none. ``failover``: clients will have
+        to move."""
+        where = NOBODY if node is None else name_of(node)
+        self._note("fault", name=name, phase=phase, node=where, failover=failover)
+
     def note_memory(self, moment: str) -> None:
         """Note what each running broker holds."""
         for node in range(self.nodes):
@@ -126,10 +136,6 @@ class Warden:
         self.crew.mark("promoted", node=name_of(node))
         self.primary = node
         return before
-
-    def _note_fault(self, fault: Fault, phase: str, failover: bool) -> None:
-        node = name_of(fault.node)
-        self._note("fault", name=fault.name, phase=phase, node=node, failover=failover)
 
     def _note(self, kind: str, **more: object) -> None:
         self.crew.journal.add(time.monotonic_ns(), DRILL, {"type": kind, **more})

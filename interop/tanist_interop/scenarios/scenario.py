@@ -32,12 +32,14 @@ class Scenario:
     summary: str
     course: str = "stream"
     """What is done: ``stream`` messages under a fault, ``trials`` of what is held, ``delays`` of
-    what is to come later, or an ``exchange`` of values."""
+    what is to come later, an ``exchange`` of values, or ``proofs`` of what each client saw of a
+    fault."""
     values: tuple[str, ...] = ()
     """What an exchange sends from each program to each: the place in the message, a space, the name
     of the value."""
     fault: str = ""
-    """``kill``, ``suspend`` or ``restart``, empty for none."""
+    """``kill``, ``suspend`` or ``restart``, empty for none; in ``proofs`` a name of the catalogue
+    of faults."""
     target: str = "primary"
     """``primary`` or ``backup``: who is hit."""
     promote: bool = False
@@ -62,6 +64,25 @@ class Scenario:
     change_urls: bool = False
     """Brokers tell clients the first one's address only; between the start and the fault
     ``qpid-ha set`` makes them tell all."""
+    links: str = ""
+    """What passes through proxies: nothing, what brokers tell each other (``nodes``), or also what
+    clients tell brokers (``clients``)."""
+    losses: str = ""
+    """When a client may tell of a lost connection: never, at the fault (``reset``: as soon as the
+    system tells it; ``silence``: after two heartbeats), or whenever it likes (``any``)."""
+    hold_in: str = ""
+    """What is held during the fault is held without an acknowledgement, or acknowledged in an open
+    ``transaction``."""
+    fault_s: float = 0.0
+    """It lasts so long at least."""
+    large_bytes: int = 0
+    """Each client also sends a message of such a size, right before the fault."""
+    bounded: bool = False
+    """Only for clients that give up on a broker which takes a connection and says nothing."""
+    clock: bool = False
+    """The brokers' clocks can be put ahead."""
+    broker_options: tuple[str, ...] = ()
+    """Of every broker, beside those of the command line."""
     reopen: bool = False
     """Clients open a connection anew when their library gave one up for good."""
     acknowledged_min: int = 10_000
@@ -119,8 +140,15 @@ def matrix(clients: list[str]) -> list[Flow]:
     ]
 
 
+def alone(clients: list[str]) -> list[Flow]:
+    """Each client sends to itself, so that whatever goes wrong on its queue is its own."""
+    return [Flow(f"drill.{name}", f"{name}.stream", name, name) for name in clients]
+
+
 def planned(scenario: Scenario, clients: list[str]) -> list[Flow]:
     """The flows of a scenario between these clients."""
+    if scenario.course == "proofs":
+        return alone(clients)
     return matrix(clients) if scenario.matrix else flows(clients, scenario.flows_each)
 
 

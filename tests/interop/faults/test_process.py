@@ -24,7 +24,7 @@ class Nodes:
 def test_a_fault_is_done_and_undone(name, verbs):
     nodes = Nodes()
     fault = FAULTS[name](nodes, 2)
-    fault.begin()
+    fault.inject()
     fault.heal()
     assert nodes.done == [(verb, 2) for verb in verbs]
 
@@ -32,7 +32,7 @@ def test_a_fault_is_done_and_undone(name, verbs):
 def test_a_hung_broker_that_is_fenced_must_be_started_again():
     nodes = Nodes()
     fault = Suspend(nodes, 2)
-    fault.begin()
+    fault.inject()
     assert not fault.deadly
     fault.fence()
     assert fault.deadly
@@ -42,12 +42,12 @@ def test_a_hung_broker_that_is_fenced_must_be_started_again():
 
 def test_how_a_restarted_broker_ended_is_known():
     fault = Restart(Nodes(), 2)
-    fault.begin()
+    fault.inject()
     assert fault.exit_code == 7
     assert fault.deadly
 
 
 def test_the_base_does_nothing():
-    for verb in ("begin", "heal"):
+    for verb in ("inject", "heal"):
         with pytest.raises(NotImplementedError):
             getattr(Fault(Nodes(), 0), verb)()

@@ -9,7 +9,8 @@ import pytest
 from tanist_interop.checkers.finding import Valid
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import discover
-from tanist_interop.hosts.local import LocalCluster, Settings
+from tanist_interop.hosts.cluster import Settings
+from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.play import Plan
 from tanist_interop.scenarios.catalogue import TYPES

@@ -12,7 +12,8 @@ from tanist_interop import history, protocol
 from tanist_interop.checkers.finding import Valid
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import discover
-from tanist_interop.hosts.local import LocalCluster, Settings
+from tanist_interop.hosts.cluster import Settings
+from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.runner.crew import QUIET_S
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.scenarios import strikes

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from tanist_interop import protocol
+from tanist_interop.checkers.heartbeat import limit_s
+
+
+def test_noticed_in_time(tale):
+    assert tale("hang-primary").whole(after_ms=2400).cell("heartbeat") == ("valid", "")
+
+
+def test_noticed_too_late(tale):
+    verdict, findings = tale("hang-primary").whole(after_ms=2600).cells()["heartbeat"]
+    assert verdict == "invalid"
+    assert "more than 2.5 s" in findings[0]
+
+
+@pytest.mark.parametrize(
+    ("client", "limit"), [("cpp-proton", 2.5), ("python-qpid", 3.5), ("js-rhea", 3.5)]
+)
+def test_some_libraries_may_take_longer(client, limit):
+    assert limit_s(client, 1.0) == limit
+
+
+def test_never_noticed(tale):
+    verdict, text = tale().whole(silent=("x.receive",)).cell("heartbeat")
+    assert (verdict, text) == ("invalid", "x.receive never told that its broker was gone")
+
+
+@pytest.mark.parametrize("fault", ["kill-backup", "none"])
+def test_a_connection_that_is_lost_without_cause(tale, fault):
+    subject = tale(fault).begin().load().stream().fault()
+    subject.story.add("x.send", {"type": "disconnected", "t": 1, "reason": ""})
+    verdict, text = subject.go_on().requeue().end().cell("heartbeat")
+    assert verdict == "invalid"
+    assert text.startswith("x.send lost a connection without cause 1 times")
+
+
+def test_one_that_its_library_gave_up_was_not_lost(tale):
+    subject = tale("kill-backup").begin().load().stream().fault()
+    story = subject.story
+    story.say("x.send", protocol.Disconnected(1, "TransactionAborted"))
+    story.say("x.send", protocol.Reopened(1, 3, "TransactionAborted"))
+    assert subject.go_on().requeue().end().cell("heartbeat") == ("valid", "")
+
+
+def test_one_that_is_lost_before_the_fault(tale):
+    subject = tale().begin().load()
+    subject.story.add("x.send", {"type": "disconnected", "t": 1, "reason": ""})
+    verdict, text = subject.stream().fault().go_on().requeue().end().cell("heartbeat")
+    assert verdict == "invalid"
+    assert "without cause" in text
+
+
+def test_links_of_clients_that_break_give_every_cause(tale):
+    subject = tale("lossy-clients").begin().load().stream().fault()
+    subject.story.add("x.send", {"type": "disconnected", "t": 1, "reason": ""})
+    assert subject.go_on().requeue().end().cell("heartbeat") == ("valid", "")
+
+
+def test_a_client_that_does_not_tell_is_unsupported(tale):
+    subject = tale()
+    subject.told = {"capabilities": ["hold"]}
+    assert subject.whole().cells()["heartbeat"][0] == "unsupported"
