@@ -1,0 +1,124 @@
+"""Promises broken on purpose, in real runs of the drill: each of its proofs must go red.
+
+A genuine client, real brokers; between them a proxy that does something to one message, or brokers
+that do not replicate.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from meddler import Meddler, duplicate, swallow, unmark
+
+from tanist_interop.drivers.program import Program
+from tanist_interop.drivers.registry import discover
+from tanist_interop.hosts.linked import LinkedCluster
+from tanist_interop.hosts.local import Settings
+from tanist_interop.hosts.proxies import CLIENTS, Side, Tap
+from tanist_interop.runner.play import Plan
+from tanist_interop.runner.proofs import Proofs
+from tanist_interop.scenarios.proofs import BY_NAME
+from tests.clients.harness import ROOT, missing
+
+CLIENT = "python-qpid"
+SENT = 40
+"""The number of the message that something is done to."""
+
+TARGET = f"{CLIENT}.stream:{SENT}:".encode()
+OURS = (sys.executable, "-m")
+
+Cells = dict[str, tuple[str, list[str]]]
+
+
+class Tapped(LinkedCluster):
+    """Clients reach the first broker through a tap."""
+
+    def __init__(self, folder: Path, settings: Settings, tap: Tap | None) -> None:
+        super().__init__(folder, settings, clients=True)
+        self._tap = tap
+
+    def start(self) -> None:
+        super().start()
+        self.links.tap(CLIENTS, 0, self._tap)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Callable[..., Cells]:
+    """Run one fault of the matrix; what came of each proof."""
+
+    def run(fault: str, tap: Tap | None = None, options: tuple[str, ...] = ()) -> Cells:
+        spec = discover(ROOT / "clients")[CLIENT]
+        settings = Settings(
+            (*OURS, "tanist.cli.qpidd"), (*OURS, "tanist.cli.qpid_ha"), 3, 2, options
+        )
+        scenario = replace(BY_NAME[f"proofs-{fault}"], links="clients", acknowledged_min=200)
+        plan = Plan(scenario, 1, [spec], tmp_path, {})
+        verdict = Proofs(plan, Tapped(tmp_path, settings, tap), Program, print).run().as_json()
+        if verdict["context"]["not_run"]:
+            missing(f"{CLIENT} cannot run here: run clients/setup {CLIENT}")
+        found = verdict["figures"]["proofs"]["cells"]
+        return {cell["proof"]: (cell["verdict"], cell["findings"]) for cell in found}
+
+    return run
+
+
+def only(cells: Cells, proof: str) -> list[str]:
+    """What is wrong with this proof; all others are right."""
+    verdicts = {name: verdict for name, (verdict, _) in cells.items()}
+    assert verdicts == {name: "invalid" if name == proof else "valid" for name in cells}, cells
+    return cells[proof][1]
+
+
+def test_a_proxy_that_does_nothing(cells: Callable[..., Cells]) -> None:
+    meddler = Meddler(TARGET, lambda frames, _: frames)
+    found = cells("none", meddler)
+    assert meddler.done == 1
+    assert {verdict for verdict, _ in found.values()} == {"valid"}, found
+
+
+def test_a_proxy_that_swallows_one_message(cells: Callable[..., Cells]) -> None:
+    meddler = Meddler(TARGET, swallow)
+    findings = only(cells("none", meddler), "resend")
+    assert meddler.done == 1
+    assert findings == [f"1 were confirmed and never arrived: {CLIENT}.stream:{SENT}"]
+
+
+def test_a_proxy_that_duplicates_one_message(cells: Callable[..., Cells]) -> None:
+    meddler = Meddler(TARGET, duplicate)
+    findings = only(cells("none", meddler), "duplicates")
+    assert meddler.done == 1
+    assert findings == [
+        f"drill.{CLIENT}: 1 duplicates after the start, explained are 0",
+        f"1 delivered again without the mark: {CLIENT}.stream:{SENT}",
+    ]
+
+
+def test_a_proxy_that_takes_the_mark_off(cells: Callable[..., Cells]) -> None:
+    meddler = Meddler(f"{CLIENT}.held:".encode(), unmark, forth=False, often=True)
+    verdict, findings = cells("kill-client", meddler)["requeue"]
+    assert meddler.done >= 20
+    assert (verdict, findings) == ("invalid", ["10 came back without a mark"])
+
+
+def test_a_proxy_that_breaks_a_connection(cells: Callable[..., Cells]) -> None:
+    def cut(connection: object, forth: bool, data: bytes) -> bytes:
+        if forth and TARGET in data and not broken:
+            broken.append(connection)
+            assert isinstance(connection, Side)
+            connection.sever()
+        return data
+
+    broken: list[object] = []
+    verdict, findings = cells("none", cut)["heartbeat"]
+    assert verdict == "invalid"
+    assert findings[0].startswith(f"{CLIENT}.send lost a connection without cause 1 times")
+
+
+def test_brokers_that_do_not_replicate(cells: Callable[..., Cells]) -> None:
+    verdict, findings = cells("kill-primary", options=("--ha-replicate=none",))["resend"]
+    assert verdict == "invalid"
+    assert "confirmations went on although no backup was told of anything" in findings
