@@ -95,6 +95,8 @@ def listing(there: dict[str, ClientSpec]) -> str:
     """What can be run."""
     out = ["scenarios:"]
     out += [f"  {name:22} {scenario.summary}" for name, scenario in CATALOGUE.items()]
+    out += ["matrix:"]
+    out += [f"  {scenario.fault:22} {scenario.summary}" for scenario in BY_NAME.values()]
     out += ["clients:"]
     out += [
         f"  {name:22} {spec.protocol}, {spec.library}; needs {spec.needs}"
@@ -130,6 +132,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _usage(
             "--soak is a scenario of its own, and ends by the clock: leave the others out"
         )
+    if options.matrix and (options.soak or options.scenario):
+        return _usage("--matrix is a set of scenarios of its own: leave the others out")
     if options.draw and not len({spec.protocol for spec in clients}) <= options.draw <= len(
         clients
     ):

@@ -31,6 +31,9 @@ def test_the_list(capsys, clients_dir):
         (["--soak", "30s", "--messages", "9"], "--soak is a scenario of its own"),
         (["--soak", "30s", "--scenario", "no-fault"], "--soak is a scenario of its own"),
         (["--draw", "3"], "--draw 3: not one of each protocol, or more than there are"),
+        (["--matrix", "ci,nonsense"], "'ci'"),
+        (["--matrix", "--scenario", "no-fault"], "--matrix is a set of scenarios of its own"),
+        (["--matrix", "--soak", "30s"], "--matrix is a set of scenarios of its own"),
         (["--soak", "30"], "like 90s, 30m, 1h"),
         (["--soak", "1s"], "from 10s"),
         (["--soak", "99h"], "to 24h"),
@@ -55,6 +58,23 @@ def test_help_is_no_error(capsys):
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1h", 3600)])
 def test_durations(text, seconds):
     assert cli.parser().parse_args(["--soak", text]).soak == seconds
+
+
+@pytest.mark.parametrize(
+    ("words", "count"), [(["--matrix"], 26), (["--matrix", "ci"], 12), (["--matrix", "none"], 1)]
+)
+def test_the_matrix_from_the_command_line(capsys, clients_dir, monkeypatch, words, count):
+    taken = []
+
+    def note(options, _):
+        taken.append(options)
+        return 0
+
+    monkeypatch.setattr(cli.campaign, "run", note)
+    code, _ = run(capsys, *words, "--messages", "300", "--clients-dir", clients_dir)
+    assert code == 0
+    assert len(taken[0].scenarios) == count
+    assert {scenario.acknowledged_min for scenario in taken[0].scenarios} == {300}
 
 
 def test_a_soak_from_the_command_line(capsys, clients_dir, monkeypatch):

@@ -36,13 +36,21 @@ def libfaketime() -> Path | None:
     return next(iter(sorted(Path(where).glob(f"*/{name}"))), None)
 
 
+def missing(clock: bool) -> str:
+    """What this machine lacks for a cluster (whose clocks can jump, with ``clock``), empty if
+    nothing."""
+    if clock and libfaketime() is None:
+        return "no libfaketime here; install the package libfaketime"
+    return ""
+
+
 def faked(clock: Path) -> tuple[str, ...]:
     """What to put before a broker's command so that its wall clock is ahead by what ``clock`` says;
     its monotonic clock goes on as it does when an administrator sets the time. Raises: HostError.
     """
     library = libfaketime()
     if library is None:
-        raise HostError("no libfaketime here; install the package libfaketime")
+        raise HostError(missing(clock=True))
     return (
         "env", f"LD_PRELOAD={library}", f"FAKETIME_TIMESTAMP_FILE={clock}",
         "FAKETIME_CACHE_DURATION=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1",
@@ -69,6 +77,10 @@ class LinkedCluster(LocalCluster):
         if not self._clients or not self.links.routes:
             return super().addresses()
         return [self.links.address(CLIENTS, node) for node in range(len(self.nodes))]
+
+    def peer_addresses(self) -> list[str]:
+        """Where every node listens: the operator is in the room with them."""
+        return [node.address for node in self.nodes]
 
     def command(self, node: Node, descriptor: int, log: Path) -> list[str]:
         """The broker's command line, with the members as this one reaches them."""

@@ -21,8 +21,9 @@ from tanist_interop import history
 from tanist_interop.checkers.finding import Valid, combine
 from tanist_interop.checkers.judge import Verdict, judge
 from tanist_interop.drivers.registry import ClientSpec
+from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Settings
-from tanist_interop.report import fidelity, junit, table, timeline
+from tanist_interop.report import fidelity, grid, junit, table, timeline
 from tanist_interop.report.columns import Results
 from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
@@ -30,6 +31,7 @@ from tanist_interop.runner.hosting import Place
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.proofs import Proofs
 from tanist_interop.runner.trials import Trials
+from tanist_interop.scenarios.proofs import PROOFS
 from tanist_interop.scenarios.scenario import Scenario
 
 COURSES: Final[dict[str, type[Play]]] = {
@@ -70,8 +72,15 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     runs: list[tuple[Results, float]] = []
     missing: dict[str, dict[str, object]] = {}
     values: list[Valid] = []
+    left_out: grid.Cells = []
     for seed in range(options.seed, options.seed + options.repeat):
         for scenario in options.scenarios:
+            problem = linked.missing(scenario.clock)
+            if problem:
+                say(f"{scenario.name} not run: {problem}")
+                names = [spec.name for spec in clients]
+                left_out += grid.left_out(scenario.fault, names, list(PROOFS), problem)
+                continue
             taken = drawn(clients, options.draw, seed) if options.draw else clients
             verdict, seconds = run_once(options, scenario, taken, seed, say)
             values.append(verdict.valid)
@@ -83,6 +92,10 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     if len(runs) > 1:
         say("")
         say(table.summary(runs))
+    found = grid.cells([results for results, _ in runs]) + left_out
+    if found:
+        (options.out / "matrix.json").write_text(grid.document(found), "utf-8")
+        say("\n" + "\n".join(grid.lines(found)))
     (options.out / "summary.txt").write_text(table.summary(runs), "utf-8")
     (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))
     required = sorted(name for name, note in missing.items() if not note.get("optional"))

@@ -334,14 +334,21 @@ class Play:
         sent = [self.crew.acknowledged[flow.producer] for flow in self.flows]
         return all(map(operator.ge, self._received(), sent))
 
-    def _wait_acks(self, total: int, each: int, before: dict[str, int], stage: str) -> None:
+    def _wait_acks(
+        self,
+        total: int,
+        each: int,
+        before: dict[str, int],
+        stage: str,
+        limit_s: float = math.inf,
+    ) -> None:
         acks = self.crew.acknowledged
 
         def enough() -> bool:
             new = [acks[f.producer] - before.get(f.producer, 0) for f in self.flows]
             return sum(new) >= total and min(new) >= each
 
-        self.crew.wait(enough, stage)
+        self.crew.wait(enough, stage, limit_s)
 
     def _begin_fault(self) -> Fault:
         backups = list(range(1, self.scenario.nodes))

@@ -28,6 +28,9 @@ DRAIN_S = 1.0
 READY_S: Final = 60.0
 """Whoever was hit is a ready backup again within this, on a busy machine."""
 
+GO_ON_S: Final = 60.0
+"""Every sender goes on within this after a promotion, or never."""
+
 QUIET_S: Final = 0.4
 """Confirmations are frozen when none came for so long."""
 FREEZE_MAX_S: Final = 2.0
@@ -185,7 +188,7 @@ class Proofs(Play):
             before = self._promote(fault)
         if s.losses == "silence":
             self._thaw(fault, frozen)
-        self._wait_acks(0, s.each_min, before, "after the fault")
+        self._wait_acks(0, s.each_min, before, "after the fault", GO_ON_S)
         while time.monotonic() < began + s.fault_s:
             self.crew.pump(0.05)
         self._progress("every sender goes on")

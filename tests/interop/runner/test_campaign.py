@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tanist_interop import history
 from tanist_interop.drivers.registry import ClientSpec, discover
+from tanist_interop.hosts import linked
 from tanist_interop.runner import campaign
 from tanist_interop.scenarios.catalogue import CATALOGUE
+from tanist_interop.scenarios.proofs import chosen
 from tanist_interop.scenarios.scenario import scaled
 
 
@@ -138,3 +141,37 @@ def test_each_run_draws_its_clients(options, tmp_path, clients_dir):
     results = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/results.json")]
     commands = {run["context"]["command"].split()[6] for run in results}
     assert commands == {"a", "b"}
+
+
+def test_a_matrix_leaves_its_cells(options, tmp_path, monkeypatch):
+    monkeypatch.setattr("tanist_interop.runner.proofs.FREEZE_MAX_S", 0.6)
+    monkeypatch.delenv("TANIST_LIBFAKETIME", raising=False)
+    monkeypatch.setattr(linked, "LIBFAKETIME", (str(tmp_path), "faketime/libfaketime.so.1"))
+    scenarios = [scaled(scenario, 60) for scenario in chosen("kill-backup,clock-jump")]
+    said = []
+    code = campaign.run(options(scenarios=scenarios, clients=options().clients[:1]), said.append)
+    assert code == 1, "the stand-in confirms what no backup has"
+    cells = json.loads((tmp_path / "runs" / "matrix.json").read_text())
+    assert len(cells) == 8
+    verdicts = {(cell["fault"], cell["proof"]): cell["verdict"] for cell in cells}
+    assert verdicts["kill-backup", "requeue"] == "valid"
+    assert verdicts["clock-jump", "requeue"] == "unsupported"
+    assert any("clock-jump not run: no libfaketime here" in text for text in said)
+    assert "1 clients x 2 faults x 4 proofs" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("links", "kind"),
+    [("", "LocalCluster"), ("nodes", "LinkedCluster"), ("clients", "LinkedCluster")],
+)
+def test_brokers_run_where_their_links_can_fail(options, tmp_path, links, kind):
+    scenario = replace(CATALOGUE["no-fault"], links=links)
+    cluster = campaign.host(tmp_path, campaign.settings(options(), scenario), scenario)
+    assert type(cluster).__name__ == kind
+
+
+def test_brokers_get_the_options_of_the_scenario_first(options):
+    scenario = replace(CATALOGUE["no-fault"], broker_options=("--a=1",))
+    assert campaign.settings(options(broker_options=("--b=2",)), scenario).options == (
+        "--a=1", "--b=2",
+    )  # fmt: skip
