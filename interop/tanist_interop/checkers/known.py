@@ -25,7 +25,14 @@ class Known:
     always: bool = True
 
 
-FAILURES: Final[tuple[Known, ...]] = ()
+FAILURES: Final[tuple[Known, ...]] = (
+    Known(
+        "python-qpid", "1.36.0", "kill-in-large-message", "heartbeat",
+        "it copies all that waits for its socket anew for every piece that it sends; 10 MB keep it "
+        "from hearing heartbeats on a busy machine",
+        "docs/drill-matrix.md#known-failures", always=False,
+    ),
+)  # fmt: skip
 
 
 def apply(cells: list[Cell], failures: tuple[Known, ...] = FAILURES) -> list[str]:

@@ -96,7 +96,7 @@ MATRIX: Final[tuple[Scenario, ...]] = (
     ),
     _named(
         FAILOVER, "kill-in-large-message", "SIGKILL the primary while 10 MB messages are sent",
-        large_bytes=10_000_000,
+        large_bytes=10_000_000, empty_s=5.0,
     ),
     _named(
         BASE, "promote-wrong", "promote a broker that has nothing",

@@ -7,17 +7,17 @@ from tanist_interop.checkers.heartbeat import limit_s
 
 
 def test_noticed_in_time(tale):
-    assert tale("hang-primary").whole(after_ms=2400).cell("heartbeat") == ("valid", "")
+    assert tale("hang-primary").whole(after_ms=2900).cell("heartbeat") == ("valid", "")
 
 
 def test_noticed_too_late(tale):
-    verdict, findings = tale("hang-primary").whole(after_ms=2600).cells()["heartbeat"]
+    verdict, findings = tale("hang-primary").whole(after_ms=3010).cells()["heartbeat"]
     assert verdict == "invalid"
-    assert "more than 2.5 s" in findings[0]
+    assert "more than 3 s" in findings[0]
 
 
 @pytest.mark.parametrize(
-    ("client", "limit"), [("cpp-proton", 2.5), ("python-qpid", 3.5), ("js-rhea", 3.5)]
+    ("client", "limit"), [("cpp-proton", 3.0), ("python-qpid", 4.0), ("js-rhea", 4.0)]
 )
 def test_some_libraries_may_take_longer(client, limit):
     assert limit_s(client, 1.0) == limit

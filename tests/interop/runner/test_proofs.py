@@ -52,9 +52,7 @@ def findings(verdict):
     return {text for cell in found if cell["verdict"] == "invalid" for text in cell["findings"]}
 
 
-@pytest.mark.parametrize(
-    "fault", ["kill-primary", "hang-primary", "partition", "kill-recovering", "restart-primary"]
-)
+@pytest.mark.parametrize("fault", ["kill-primary", "partition", "kill-recovering"])
 def test_a_failover(play, fault):
     verdict, _ = play(fault)
     assert findings(verdict) <= {NOT_FROZEN, NOTHING_OPEN}
@@ -65,7 +63,7 @@ def test_a_failover(play, fault):
     assert verdict.as_json()["verdicts"]["rejoin"] == "true"
 
 
-@pytest.mark.parametrize("fault", ["none", "kill-backup", "kill-client", "slow-links"])
+@pytest.mark.parametrize("fault", ["kill-backup", "kill-client"])
 def test_a_client_dies_where_nobody_fails_over(play, fault):
     verdict, subject = play(fault)
     assert findings(verdict) <= {NOT_FROZEN, NOTHING_OPEN}
@@ -101,6 +99,7 @@ def test_a_client_without_transactions_holds_nothing_in_one(play, monkeypatch):
 
 def test_a_client_that_may_wait_for_ever_is_left_out(play, monkeypatch):
     monkeypatch.setattr("tanist_interop.runner.proofs.UNBOUNDED", {"b": "it waits"})
+    monkeypatch.setattr("tanist_interop.faults.catalogue.DEPOSED_S", 0.5)
     verdict, _ = play("hang-primary-unfenced")
     found = verdict.as_json()["figures"]["proofs"]["cells"]
     assert {cell["reason"] for cell in found if cell["client"] == "b"} == {"it waits"}
