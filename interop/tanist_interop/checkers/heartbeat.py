@@ -25,6 +25,9 @@ LIMITS: Final[dict[str, tuple[float, float, str]]] = {
 }
 """Per client how many intervals and seconds it may take, and why."""
 
+MUST_NOTICE: Final = ("reset", "silence")
+"""Kinds of losses that no client may miss."""
+
 GRACE_NS: Final = 3_000_000_000
 """So long after a failover a client may still find an address at which nobody serves."""
 
@@ -79,16 +82,17 @@ def prove(run: Run, cast: Cast, cell: Cell) -> None:
     noticed: dict[str, float] = {}
     for source in cast.sources:
         times = losses(run, source)
-        causeless = [t for t in times if not begin <= t <= end]
+        after = [t for t in times if begin and t >= begin]
+        notice = after[:1] if run.losses in MUST_NOTICE else []
+        causeless = [t for t in times if not begin <= t <= end and t not in notice]
         if causeless:
             first = (causeless[0] - run.ops.span[0]) / 1e9
             cell.wrong(f"{source} lost a connection without cause {len(causeless)} times, first "
                        f"after {first:.1f} s of the run")  # fmt: skip
-        after = [t for t in times if begin <= t <= end]
         if after:
             noticed[source] = round((after[0] - begin) / 1e9, 2)
     cell.figures = {"noticed_s": noticed}
-    if run.losses in ("reset", "silence"):
+    if run.losses in MUST_NOTICE:
         _judge_notice(run, cast, cell, noticed)
 
 
