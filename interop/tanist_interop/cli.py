@@ -1,8 +1,8 @@
 """``tanist-interop``: the drill's command line.
 
 Exit status: 0 if every run is valid (lost = unexpected = 0 and every checker content), 1 if one is
-invalid, 2 if one is unknown, 64 for a wrong command line. With ``CI=true`` in the environment a
-client that cannot run is a failure.
+invalid, 2 if one is unknown, 64 for a wrong command line. Without a command ``run`` is meant. With
+``CI=true`` in the environment a client that cannot run is a failure.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from tanist_interop import history
 from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
 from tanist_interop.engine import EngineError
-from tanist_interop.runner import campaign, hosting
+from tanist_interop.runner import archive, campaign, hosting, roll
 from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
 from tanist_interop.scenarios.proofs import BY_NAME, chosen
 from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
@@ -33,12 +34,46 @@ SOAK_MAX_S: Final = 24 * 3600
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """The commands and their options."""
     out = argparse.ArgumentParser(
         prog="tanist-interop",
         description="Drive genuine clients through a failover, judge what they saw.",
-        epilog="Exit status: 0 valid, 1 invalid, 2 unknown, 64 wrong usage. See docs/drill.md.",
+        epilog="Exit status: 0 valid, 1 invalid, 2 unknown, 64 wrong usage. See docs/drill.md. "
+        "Without a command, and before options, `run` is meant.",
     )
+    commands = out.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _run_options(commands.add_parser("run", help="run scenarios and judge them"))
+    old = "a run folder, its history.jsonl, or the name of a folder in --out"
+    for name, text in (
+        ("check", "judge an old run again: prints the verdict, writes nothing"),
+        ("report", "judge an old run again and write its reports anew; a folder of run folders "
+         "gets its index anew"),
+    ):  # fmt: skip
+        command = commands.add_parser(name, help=text)
+        command.add_argument("run", type=Path, metavar="RUN", help=old)
+        _out_option(command)
+    command = commands.add_parser("list", help="old runs: date, scenario, seed, clients, verdict")
+    _out_option(command)
+    command = commands.add_parser("clients", help="which client programs can run here")
+    _clients_dir_option(command)
+    command = commands.add_parser("compare", help="two old runs side by side")
+    for which in ("first", "second"):
+        command.add_argument(which, type=Path, metavar="RUN", help=f"{old}, or a results.json")
+    _out_option(command)
+    return out
+
+
+def _out_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, default=Path("runs"), help="folder of the run folders")
+
+
+def _clients_dir_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--clients-dir", type=Path, default=Path("clients"), help="folder of the client programs"
+    )
+
+
+def _run_options(out: argparse.ArgumentParser) -> None:
     add = out.add_argument
     add("--scenario", default="", help=f"name, names with commas, or all; default {DEFAULT}")
     add("--repeat", type=int, default=1, help="so many runs, with seeds counting up")
@@ -46,14 +81,13 @@ def parser() -> argparse.ArgumentParser:
     add("--clients", default="", help="names with commas; default: all")
     add("--draw", type=int, default=0, metavar="N",
         help="only N of the clients, of each protocol one, others with each seed")  # fmt: skip
-    add("--out", type=Path, default=Path("runs"), help="folder of the run folders")
+    _out_option(out)
     add("--soak", type=duration, metavar="TIME", help="the soak for so long: 90s, 30m, 1h")
     add("--matrix", nargs="?", const="full", default="", metavar="PART",
         help="every client and fault, four proofs each; PART is ci, or faults by name")  # fmt: skip
     add("--messages", type=int, default=0, help="acknowledged messages per run, not the default")
     add("--list", action="store_true", help="list scenarios and clients, run nothing")
-    add("--judge", type=Path, metavar="HISTORY", help="judge a history file again, run nothing")
-    add("--clients-dir", type=Path, default=Path("clients"), help="folder of the client programs")
+    _clients_dir_option(out)
     add("--broker-option", action="append", default=[], metavar="--OPTION=VALUE",
         help="also give this to every broker; may be repeated")  # fmt: skip
     add(
@@ -66,7 +100,6 @@ def parser() -> argparse.ArgumentParser:
     add("--qpidd", default=f"{python} -m tanist.cli.qpidd", help="the broker's command")
     add("--qpid-ha", default=f"{python} -m tanist.cli.qpid_ha", help="the operator's command")
     add("--qpid-config", default=f"{python} -m tanist.cli.qpid_config", help="the same for queues")
-    return out
 
 
 def duration(text: str) -> float:
@@ -107,25 +140,36 @@ def listing(there: dict[str, ClientSpec]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
+        words = ["run", *words]
     try:
-        options = parser().parse_args(arguments)
+        options = parser().parse_args(words)
     except SystemExit as error:
         return USAGE_ERROR if error.code else 0  # argparse says 2, which means unknown here
     try:
-        if options.judge is not None:
-            return campaign.rejudge(options.judge, _say)
-        there = discover(options.clients_dir)
-        if options.list:
-            _say(listing(there))
-            return 0
-        scenarios = choose_scenarios(options.scenario or DEFAULT)
-        if options.matrix:
-            scenarios = chosen(options.matrix)
-        clients = choose_clients(options.clients, there)
+        if options.command == "run":
+            return run(options)
+        return COMMANDS[options.command](options)
     except KeyError as error:
         return _usage(f"there is no {error}; see --list")
-    except (BadClient, history.DamagedHistory, OSError) as error:
+    except BrokenPipeError:  # whoever read this has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (BadClient, archive.NoRun, history.DamagedHistory, OSError) as error:
         return _usage(str(error))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run scenarios. Raises: KeyError for a name that nothing has, BadClient, OSError."""
+    there = discover(options.clients_dir)
+    if options.list:
+        _say(listing(there))
+        return 0
+    scenarios = choose_scenarios(options.scenario or DEFAULT)
+    if options.matrix:
+        scenarios = chosen(options.matrix)
+    clients = choose_clients(options.clients, there)
     if not clients:
         return _usage(f"no clients in {options.clients_dir}; see --list and --clients-dir")
     if options.soak and (options.messages or options.scenario not in ("", SOAK.name)):
@@ -151,6 +195,18 @@ def main(arguments: list[str] | None = None) -> int:
         extra += ("--messages", str(options.messages))
     extra += tuple(f"--broker-option={option}" for option in options.broker_option)
     return campaign.run(_campaign(options, scenarios, clients, extra, place), _say)
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "check": lambda o: archive.check(archive.find(o.run, o.out), _say),
+    "report": lambda o: archive.report(archive.find(o.run, o.out), _say),
+    "list": lambda o: archive.show(o.out, _say),
+    "clients": lambda o: roll.call(discover(o.clients_dir), _say),
+    "compare": lambda o: archive.compare(
+        archive.find(o.first, o.out), archive.find(o.second, o.out), _say
+    ),
+}
+"""Every command but ``run``."""
 
 
 def _campaign(

@@ -3,7 +3,7 @@
 Each record has the time at which the drill learnt it (``at``), the time at which it happened on the
 drill's clock (``t``), its source (a client's name, or ``drill``) and the event: a message of the
 client protocol, or a note of the drill (``NOTES``). Checkers are functions of the records and of
-nothing else, so an old run can be judged again: ``tanist-interop --judge FILE``. A long history has
+nothing else, so an old run can be judged again: ``tanist-interop check RUN``. A long history has
 millions of records: it is written and read as a stream.
 """
 
@@ -31,6 +31,7 @@ NOTES: Final[dict[str, str]] = {
     "(of the broker, or of the client), unsupported",
     "evidence": "what was seen of a fault: text, wrong (a broker must not do that), void (it came "
     "too late)",
+    "status": "what a broker's log said that it became: node, life, status",
     "memory": "resident memory of a broker: node, bytes, moment, life (1 = the first process)",
     "broker_log": "a line in a broker's log that must not be there: node, line",
     "broker_exit": "how a broker ended: node, code, expected",

@@ -26,7 +26,7 @@ def test_the_list(capsys, clients_dir):
     [
         (["--scenario", "nonsense"], "'nonsense'"),
         (["--clients", "a,zzz"], "'zzz'"),
-        (["--judge", "/nowhere/at/all"], "nowhere"),
+        (["run", "--scenario", "nonsense"], "'nonsense'"),
         (["--repeat", "many"], "many"),
         (["--soak", "30s", "--messages", "9"], "--soak is a scenario of its own"),
         (["--soak", "30s", "--scenario", "no-fault"], "--soak is a scenario of its own"),
@@ -52,12 +52,32 @@ def test_a_folder_without_clients(capsys, tmp_path):
 
 
 def test_help_is_no_error(capsys):
-    assert run(capsys, "--help")[0] == 0
+    for words in (["--help"], ["run", "--help"], ["check", "-h"]):
+        code, out = run(capsys, *words)
+        assert code == 0
+        assert "usage: tanist-interop" in out.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["check", "/nowhere/at/all"], "no run /nowhere/at/all"),
+        (["report", "nothing"], "no run nothing"),
+        (["compare", "nothing", "else"], "no run nothing"),
+        (["list", "--out", "/nowhere"], "/nowhere"),
+        (["check"], "RUN"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_commands_about_runs_that_are_not_there(capsys, arguments, word):
+    code, out = run(capsys, *arguments)
+    assert code == cli.USAGE_ERROR
+    assert word in out.err
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1h", 3600)])
 def test_durations(text, seconds):
-    assert cli.parser().parse_args(["--soak", text]).soak == seconds
+    assert cli.parser().parse_args(["run", "--soak", text]).soak == seconds
 
 
 @pytest.mark.parametrize(
@@ -123,9 +143,30 @@ def test_a_history_is_judged_again(capsys, tmp_path, story, bad, code, word):
     for record in story.records:
         journal.add(record.at, record.source, record.event, record.t)
     journal.close()
-    status, out = run(capsys, "--judge", tmp_path / "h")
-    assert status == code
-    assert f"seed 7: {word}" in out.out
+    for words in (["check", tmp_path / "h"], ["check", "h", "--out", tmp_path]):
+        status, out = run(capsys, *words)
+        assert status == code
+        assert f"seed 7: {word}" in out.out
+
+
+def test_the_roll_from_the_command_line(capsys, clients_dir):
+    (clients_dir / "a" / "client.json").write_text('{"name": "a", "command": ["./nothing"]}')
+    status, out = run(capsys, "clients", "--clients-dir", clients_dir)
+    assert status == 1
+    assert "to get it: clients/setup" in out.out
+
+
+def test_old_runs_from_the_command_line(capsys, tmp_path, story):
+    (tmp_path / "old").mkdir()
+    journal = Journal(tmp_path / "old" / "history.jsonl")
+    for record in story.good().records:
+        journal.add(record.at, record.source, record.event, record.t)
+    journal.close()
+    assert run(capsys, "report", "old", "--out", tmp_path)[0] == 0
+    status, out = run(capsys, "list", "--out", tmp_path)
+    assert (status, out.out.splitlines()[1].split()[0]) == (0, "old")
+    status, out = run(capsys, "compare", "old", tmp_path / "old", "--out", tmp_path)
+    assert (status, out.out.splitlines()[1].split()) == (0, ["verdict", "valid", "valid"])
 
 
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])

@@ -1,8 +1,10 @@
 """Failover time, taken apart: fault to detection, to promotion, to the first new acknowledgement.
 
 All from the moment of the fault, in milliseconds: *detect* = a client's library says that the
-connection is lost; *promote* = ``qpid-ha promote`` came back; *first ack* = a sender's first
-acknowledgement after the promotion began. A failover counts when every sender got one before the
+connection is lost; *ask* = somebody began to promote; *promote* = ``qpid-ha promote`` came back;
+*accept* and *active* = the new primary's own log says that it took the promotion (and recovers its
+backups from then on), and that it serves; *first ack* = a sender's first acknowledgement after the
+promotion began. A failover counts when every sender got one before the
 next failover; a run in which one did not, or with fewer than wanted, shows nothing: unknown.
 """
 
@@ -32,6 +34,28 @@ class Failover:
     """Per client program."""
     first_ack_ms: dict[str, float] = field(default_factory=dict)
     """Per sender."""
+    fault_name: str = ""
+    node: str = ""
+    """Which broker was promoted."""
+    accepted: int = 0
+    active: int = 0
+
+    def as_json(self, began: int) -> dict[str, object]:
+        """The failover as JSON values; ``at_ms`` since ``began``, None for what never happened."""
+        moments = {
+            "ask_ms": self.promotion,
+            "accept_ms": self.accepted,
+            "promote_ms": self.promoted,
+            "active_ms": self.active,
+        }
+        return {
+            "at_ms": _ms(began, self.fault),
+            "fault": self.fault_name,
+            "promoted": self.node,
+            **{name: _ms(self.fault, t) if t else None for name, t in moments.items()},
+            "detect_ms": self.detect_ms,
+            "first_ack_ms": self.first_ack_ms,
+        }
 
     @property
     def promote_ms(self) -> float:
@@ -45,9 +69,12 @@ def _ms(since: int, until: int) -> float:
 
 def failovers(ops: Operations) -> list[Failover]:
     """Every failover of the run, in order."""
-    faults = [note.t for note in history.failovers(ops.records)]
+    begun = list(history.failovers(ops.records))
+    faults = [note.t for note in begun]
     ends = [*faults, ops.span[1] + 1]
     out = [Failover(*pair) for pair in pairwise(ends)]
+    for each, note in zip(out, begun, strict=True):
+        each.fault_name = str(note.event["name"])
 
     def current(t: int) -> Failover | None:
         at = bisect_right(faults, t) - 1
@@ -57,16 +84,29 @@ def failovers(ops: Operations) -> list[Failover]:
         failover = current(note.t)
         if failover is not None and note.event["name"] == "promote_begin":
             failover.promotion = failover.promotion or note.t
-        elif failover is not None and note.event["name"] == "promoted":
-            failover.promoted = failover.promoted or note.t
+        elif failover is not None and note.event["name"] == "promoted" and not failover.promoted:
+            failover.promoted = note.t
+            failover.node = str(note.event.get("node", ""))
     for record, _ in history.messages(ops.records, protocol.Disconnected):
         failover = current(record.t)
         if failover is not None:
             failover.detect_ms.setdefault(record.source, _ms(failover.fault, record.t))
+    for note in history.notes(ops.records, "status"):
+        failover = current(note.t)
+        if failover is not None and note.event["node"] == failover.node:
+            _read_status(failover, note.t, str(note.event["status"]))
     for failover in out:
         if failover.promotion:
             failover.first_ack_ms = first_acks(ops, failover)
     return out
+
+
+def _read_status(failover: Failover, t: int, status: str) -> None:
+    """What the promoted broker said that it became."""
+    if status == "recovering":
+        failover.accepted = failover.accepted or t
+    elif status == "active":
+        failover.active = failover.active or t
 
 
 def first_acks(ops: Operations, failover: Failover) -> dict[str, float]:
@@ -119,6 +159,7 @@ def check(ops: Operations, failovers_min: int = 1, must: bool = False) -> Findin
     figures: dict[str, object] = {
         "count": count,
         "faults": faults(ops.records),
+        "each": [failover.as_json(ops.span[0]) for failover in found],
         "spread_ms": {
             "detect": spread([ms for each in found for ms in each.detect_ms.values()]),
             "promote": spread([each.promote_ms for each in found if each.promoted]),

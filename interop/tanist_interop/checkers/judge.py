@@ -95,6 +95,10 @@ class Verdict:
             "seed": self.seed,
             "figures": {f.checker: f.figures for f in self.findings},
             "verdicts": {f.checker: f.valid.value for f in self.findings},
+            "findings": [
+                {"checker": f.checker, "valid": f.valid.value, "problems": list(f.problems)}
+                for f in self.findings
+            ],
             "problems": [
                 f"{f.checker}: {problem}" for f in self.findings for problem in f.problems
             ],

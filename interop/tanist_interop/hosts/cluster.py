@@ -212,5 +212,6 @@ class Cluster(ABC):
             "--log-enable=info+",
             f"--log-to-file={log}",
             "--log-to-stderr=no",
+            "--log-hires-timestamp=yes",
             *self.settings.options,
         ]

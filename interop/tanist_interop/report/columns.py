@@ -8,12 +8,12 @@ Results = dict[str, Any]
 """What ``Verdict.as_json`` gives."""
 
 
-def align(table: list[list[str]]) -> list[str]:
-    """First column to the left, the others to the right."""
+def align(table: list[list[str]], right: bool = True) -> list[str]:
+    """First column to the left, the others to the right, or not."""
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     return [
         "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
+            cell.rjust(width) if i and right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in table

@@ -7,23 +7,26 @@ leaves junit.xml and summary.txt beside the run folders.
 
 from __future__ import annotations
 
-import json
+import functools
+import platform
 import random
 import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from tanist_interop import history
 from tanist_interop.checkers.finding import Valid, combine
-from tanist_interop.checkers.judge import Verdict, judge
+from tanist_interop.checkers.judge import Verdict
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Settings
-from tanist_interop.report import fidelity, grid, junit, table, timeline
+from tanist_interop.report import fidelity, grid, junit, results, table, timeline
 from tanist_interop.report.columns import Results
 from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
@@ -41,6 +44,9 @@ COURSES: Final[dict[str, type[Play]]] = {
     "delays": Delays,
     "proofs": Proofs,
 }
+
+VERSION_S: Final = 10.0
+"""How long a broker may take to tell its version."""
 
 EXIT_CODES: Final = {Valid.TRUE: 0, Valid.FALSE: 1, Valid.UNKNOWN: 2}
 
@@ -84,9 +90,9 @@ def run(options: Options, say: Callable[[str], None]) -> int:
             taken = drawn(clients, options.draw, seed) if options.draw else clients
             verdict, seconds = run_once(options, scenario, taken, seed, say)
             values.append(verdict.valid)
-            results = verdict.as_json()
-            runs.append((results, seconds))
-            for note in _not_run(results):
+            found = verdict.as_json()
+            runs.append((found, seconds))
+            for note in _not_run(found):
                 missing[str(note["client"])] = note
             clients = [spec for spec in clients if spec.name not in missing] or clients
     if len(runs) > 1:
@@ -130,8 +136,13 @@ def run_once(
     words = ["tanist-interop", "--scenario", scenario.name, "--seed", str(seed)]
     words += ["--hosts", options.place.name]
     command = shlex.join([*words, "--clients", names, *options.arguments])
-    context: dict[str, object] = {"command": command, "python": sys.version.split()[0]}
-    context["hosts"] = options.place.name
+    context: dict[str, object] = {
+        "command": command,
+        "began": results.now(),
+        "python": sys.version.split()[0],
+        "versions": versions(options.qpidd),
+        "hosts": options.place.name,
+    }
     plan = Plan(scenario, seed, clients, folder, context)
     say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")
     began = time.monotonic()
@@ -154,14 +165,6 @@ def settings(options: Options, scenario: Scenario) -> Settings:
     )  # fmt: skip
 
 
-def rejudge(path: Path, say: Callable[[str], None]) -> int:
-    """Judge a history file again and print the table. Raises: DamagedHistory, OSError."""
-    verdict = judge(history.stream(path))
-    began, ended = verdict.span
-    say(table.render(verdict.as_json(), (ended - began) / 1e9))
-    return EXIT_CODES[verdict.valid]
-
-
 def make_folder(out: Path, name: str) -> Path:
     """A new folder of this name, numbered if there is one already."""
     for number in range(1, 1000):
@@ -177,19 +180,39 @@ def make_folder(out: Path, name: str) -> Path:
 def write_reports(folder: Path, verdict: Verdict, seconds: float) -> None:
     """report.txt, results.json, junit.xml and timeline.svg of one run, and the page about values of
     one that exchanged them."""
-    results = verdict.as_json()
-    text = json.dumps({**results, "seconds": round(seconds, 1)}, indent=1)
-    (folder / "results.json").write_text(text + "\n", "utf-8")
-    (folder / "report.txt").write_text(table.render(results, seconds), "utf-8")
+    found = verdict.as_json()
+    results.write(folder, found, seconds)
+    (folder / "report.txt").write_text(table.render(found, seconds), "utf-8")
     picture = timeline.draw(history.stream(folder / "history.jsonl"))
     (folder / "timeline.svg").write_text(picture, "utf-8")
-    (folder / "junit.xml").write_bytes(junit.document([(results, seconds)], False))
-    page = fidelity.document(results)
+    (folder / "junit.xml").write_bytes(junit.document([(found, seconds)], False))
+    page = fidelity.document(found)
     if page:
         (folder / "type-fidelity.md").write_text(page, "utf-8")
 
 
-def _not_run(results: Results) -> list[dict[str, object]]:
-    notes = results["context"].get("not_run", [])
+@functools.cache
+def versions(qpidd: tuple[str, ...]) -> dict[str, str]:
+    """Of the drill, the broker (what its command prints for ``--version``) and the machine."""
+    try:
+        asked = subprocess.run(
+            [*qpidd, "--version"], capture_output=True, text=True, timeout=VERSION_S, check=False
+        )
+        broker = asked.stdout.strip() if asked.returncode == 0 else ""
+    except (OSError, subprocess.TimeoutExpired):
+        broker = ""
+    return {"drill": drill_version(), "broker": broker, "machine": platform.platform()}
+
+
+def drill_version() -> str:
+    """The version of the distribution that this drill came with."""
+    try:
+        return f"tanist-interop {metadata.version('tanist')}"
+    except metadata.PackageNotFoundError:
+        return "tanist-interop, not installed"
+
+
+def _not_run(found: Results) -> list[dict[str, object]]:
+    notes = found["context"].get("not_run", [])
     assert isinstance(notes, list)
     return notes

@@ -22,6 +22,7 @@ from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.faults.process import Fault
 from tanist_interop.history import DRILL, Journal, stream
 from tanist_interop.hosts.operator import HostError
+from tanist_interop.runner import statuses
 from tanist_interop.runner.crew import Crew, DrillError, Member, StartProgram
 from tanist_interop.runner.soak import Soak
 from tanist_interop.runner.warden import Cluster, Warden
@@ -281,6 +282,8 @@ class Play:
         for name, line in self.cluster.trouble():
             note: dict[str, object] = {"type": "broker_log", "node": name, "line": line}
             self.journal.add(time.monotonic_ns(), DRILL, note)
+        for change in statuses.changes(self.plan.folder):
+            self.journal.add(time.monotonic_ns(), DRILL, change.note(), change.t)
         self.journal.close()
 
     def _queues(self) -> list[str]:

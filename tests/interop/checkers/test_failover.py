@@ -19,6 +19,27 @@ def test_the_time_is_taken_apart(story):
     assert figures["first_ack_ms"] == {"s": pytest.approx(5.0)}
     assert figures["count"] == 1
     assert figures["faults"] == {"kill primary": 1}
+    (each,) = figures["each"]
+    assert (each["fault"], each["promoted"]) == ("kill", "n2")
+    assert (each["ask_ms"], each["promote_ms"]) == (2.0, 3.0)
+    assert each["accept_ms"] is each["active_ms"] is None, "no log told"
+
+
+def test_the_new_primary_tells_when_it_serves(story):
+    story.run()
+    story.sender()
+    story.sent(1)
+    story.note("status", node="n2", life=1, status="active")
+    story.fault()
+    story.mark("promote_begin", node="n3")
+    story.mark("promote_begin", node="n2")
+    story.note("status", node="n3", life=1, status="recovering")
+    story.note("status", node="n2", life=1, status="recovering")
+    story.mark("promoted", node="n2")
+    story.note("status", node="n2", life=1, status="active")
+    story.sent(2)
+    (each,) = finding(story).figures["each"]
+    assert (each["promoted"], each["accept_ms"], each["active_ms"]) == ("n2", 4.0, 6.0)
 
 
 def test_losses_and_acknowledgements_of_before_do_not_count(story):

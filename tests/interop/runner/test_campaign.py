@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tanist_interop import history
 from tanist_interop.drivers.registry import ClientSpec, discover
 from tanist_interop.hosts import linked
 from tanist_interop.runner import campaign
@@ -55,10 +54,9 @@ def test_runs_leave_their_folders(options, tmp_path):
     assert suite.get("tests") == "2"
     assert "2 runs in" in (tmp_path / "runs" / "summary.txt").read_text()
     assert any("2 VALID" in text for text in said)
-
-    heard = []
-    assert campaign.rejudge(folders[0] / "history.jsonl", heard.append) == 0
-    assert "no-fault, seed 1: VALID" in heard[0]
+    assert results["began"].startswith("20")
+    assert results["versions"]["drill"].startswith("tanist-interop ")
+    assert set(results["versions"]["clients"]) == {"fake"}
 
 
 def test_a_client_that_cannot_run_fails_only_in_ci(options, clients_dir):
@@ -100,12 +98,10 @@ def test_folders_have_their_own_names(tmp_path):
     assert campaign.make_folder(tmp_path, "x").name == "x.2"
 
 
-def test_a_history_of_nothing_is_unknown(tmp_path):
-    (tmp_path / "h").write_text("")
-    assert campaign.rejudge(tmp_path / "h", lambda _: None) == 2
-    with pytest.raises(history.DamagedHistory):
-        (tmp_path / "h").write_text("x\n")
-        campaign.rejudge(tmp_path / "h", lambda _: None)
+def test_the_broker_tells_its_version():
+    assert campaign.versions(("echo", "qpidd 1.2"))["broker"] == "qpidd 1.2 --version"
+    assert campaign.versions(("false",))["broker"] == ""
+    assert campaign.versions(("/no/such/broker",))["broker"] == ""
 
 
 def specs(*words):

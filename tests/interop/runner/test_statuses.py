@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from tanist_interop.runner.statuses import changes
+
+
+def line(moment, old, new):
+    return f"{moment} [HA] info Status change: {old} -> {new}\n"
+
+
+def test_changes_of_all_lives_in_the_order_of_time(tmp_path):
+    (tmp_path / "n1.log").write_text(
+        "2026-01-01 10:00:00.000100 [Broker] notice Option x\n"
+        + line("2026-01-01 10:00:01.500000", "joining", "active")
+    )
+    (tmp_path / "n1.2.log").write_text(line("2026-01-01 10:00:09.250000", "standalone", "joining"))
+    (tmp_path / "n2.log").write_text(
+        line("2026-01-01 10:00:00.750000", "joining", "catchup")
+        + line("2026-01-01 10:00:05.000001", "ready", "recovering")
+    )
+    (tmp_path / "nosuch.log").write_text(line("2026-01-01 10:00:00.1", "a", "b"))
+    found = changes(tmp_path)
+    assert [(c.node, c.life, c.status) for c in found] == [
+        ("n2", 1, "catchup"), ("n1", 1, "active"), ("n2", 1, "recovering"), ("n1", 2, "joining"),
+    ]  # fmt: skip
+    assert found[1].t - found[0].t == 750_000_000
+    assert found[2].t - found[1].t == 3_500_001_000
+    assert found[0].note() == {"type": "status", "node": "n2", "life": 1, "status": "catchup"}
+
+
+def test_times_are_of_the_drills_clock(tmp_path):
+    now = time.monotonic_ns()
+    (tmp_path / "n1.log").write_text(line(str(datetime.now()), "ready", "active"))
+    (change,) = changes(tmp_path)
+    assert abs(change.t - now) < 5_000_000_000
+
+
+def test_whole_seconds_are_not_good_enough(tmp_path):
+    (tmp_path / "n1.log").write_text(line("2026-01-01 10:00:01", "ready", "active"))
+    assert changes(tmp_path) == []
