@@ -19,10 +19,14 @@ from typing import Final
 from tanist_interop import history
 from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
 from tanist_interop.engine import EngineError
-from tanist_interop.runner import archive, campaign, hosting, roll
 from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
 from tanist_interop.scenarios.proofs import BY_NAME, chosen
 from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
+
+try:
+    from tanist_interop.runner import archive, campaign, hosting, roll
+except ModuleNotFoundError as error:  # the broker is installed without what only the drill needs
+    sys.exit(f"tanist-interop needs {error.name}: pip install 'tanist[interop]'")
 
 USAGE_ERROR: Final = 64
 DEFAULT: Final = "kill-primary"

@@ -13,7 +13,7 @@ from typing import Final
 from tanist_interop import history
 from tanist_interop.checkers.judge import judge
 from tanist_interop.report import compare as comparing
-from tanist_interop.report import results, table
+from tanist_interop.report import page, results, table
 from tanist_interop.report.columns import Results, align
 from tanist_interop.runner import campaign
 
@@ -52,13 +52,18 @@ def check(run: Path, say: Say) -> int:
 
 
 def report(run: Path, say: Say) -> int:
-    """Judge a run again and write its reports anew. Raises: NoRun, DamagedHistory, OSError."""
+    """Judge a run again and write its reports anew; of a folder of runs write the index anew, with
+    all of them. Raises: NoRun, DamagedHistory, OSError."""
     if not run.is_dir():
         raise NoRun(f"{run} is no run folder")
+    if not (run / HISTORY).exists() and folders(run):
+        page.write_index(run, [(folder.name, known(folder)) for folder in folders(run)])
+        say(str(run / page.INDEX))
+        return 0
     verdict = judge(history.stream(history_of(run)))
     began, ended = verdict.span
     campaign.write_reports(run, verdict, (ended - began) / 1e9)
-    say(f"{verdict.valid.value}: {run / 'report.txt'}")
+    say(f"{verdict.valid.value}: {run / page.FILE}")
     return 0
 
 

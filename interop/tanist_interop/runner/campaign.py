@@ -1,8 +1,8 @@
 """A campaign: a number of runs, each in its own folder, with reports; and the summary of all.
 
 A run folder ``<out>/<scenario>-<time>-<seed>/`` holds history.jsonl, results.json, report.txt,
-timeline.svg, every broker's and every client's log, and what ``qpid-ha`` was asked; the campaign
-leaves junit.xml and summary.txt beside the run folders.
+report.html, every broker's and every client's log, and what ``qpid-ha`` was asked; the campaign
+leaves index.html, junit.xml and summary.txt beside the run folders.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from tanist_interop import history
 from tanist_interop.checkers.finding import Valid, combine
 from tanist_interop.checkers.judge import Verdict
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Settings
-from tanist_interop.report import fidelity, grid, junit, results, table, timeline
+from tanist_interop.report import fidelity, grid, junit, page, results, table
 from tanist_interop.report.columns import Results
 from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
@@ -76,6 +75,7 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     clients = options.clients
     runs: list[tuple[Results, float]] = []
+    pages: list[tuple[str, Results]] = []
     missing: dict[str, dict[str, object]] = {}
     values: list[Valid] = []
     left_out: grid.Cells = []
@@ -88,20 +88,22 @@ def run(options: Options, say: Callable[[str], None]) -> int:
                 left_out += grid.left_out(scenario.fault, names, list(PROOFS), problem)
                 continue
             taken = drawn(clients, options.draw, seed) if options.draw else clients
-            verdict, seconds = run_once(options, scenario, taken, seed, say)
+            folder, verdict, seconds = run_once(options, scenario, taken, seed, say)
             values.append(verdict.valid)
             found = verdict.as_json()
             runs.append((found, seconds))
+            pages.append((folder.name, results.document(found, seconds)))
             for note in _not_run(found):
                 missing[str(note["client"])] = note
             clients = [spec for spec in clients if spec.name not in missing] or clients
     if len(runs) > 1:
         say("")
         say(table.summary(runs))
-    found = grid.cells([results for results, _ in runs]) + left_out
-    if found:
-        (options.out / "matrix.json").write_text(grid.document(found), "utf-8")
-        say("\n" + "\n".join(grid.lines(found)))
+    found_cells = grid.cells([each for each, _ in runs]) + left_out
+    if found_cells:
+        (options.out / "matrix.json").write_text(grid.document(found_cells), "utf-8")
+        say("\n" + "\n".join(grid.lines(found_cells)))
+    page.write_index(options.out, pages)
     (options.out / "summary.txt").write_text(table.summary(runs), "utf-8")
     (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))
     required = sorted(name for name, note in missing.items() if not note.get("optional"))
@@ -129,8 +131,8 @@ def run_once(
     clients: list[ClientSpec],
     seed: int,
     say: Callable[[str], None],
-) -> tuple[Verdict, float]:
-    """One run with its folder and reports; the verdict and the seconds it took."""
+) -> tuple[Path, Verdict, float]:
+    """One run with its reports: its folder, the verdict and the seconds it took."""
     folder = make_folder(options.out, f"{scenario.name}-{time.strftime('%Y%m%d-%H%M%S')}-{seed}")
     names = ",".join(spec.name for spec in clients)
     words = ["tanist-interop", "--scenario", scenario.name, "--seed", str(seed)]
@@ -153,7 +155,7 @@ def run_once(
     write_reports(folder, verdict, seconds)
     say("")
     say(table.render(verdict.as_json(), seconds))
-    return verdict, seconds
+    return folder, verdict, seconds
 
 
 def settings(options: Options, scenario: Scenario) -> Settings:
@@ -178,17 +180,16 @@ def make_folder(out: Path, name: str) -> Path:
 
 
 def write_reports(folder: Path, verdict: Verdict, seconds: float) -> None:
-    """report.txt, results.json, junit.xml and timeline.svg of one run, and the page about values of
-    one that exchanged them."""
+    """report.txt, results.json, junit.xml and report.html of one run, and the page about values of
+    one that exchanged them. Raises: DamagedHistory, OSError."""
     found = verdict.as_json()
     results.write(folder, found, seconds)
     (folder / "report.txt").write_text(table.render(found, seconds), "utf-8")
-    picture = timeline.draw(history.stream(folder / "history.jsonl"))
-    (folder / "timeline.svg").write_text(picture, "utf-8")
     (folder / "junit.xml").write_bytes(junit.document([(found, seconds)], False))
-    page = fidelity.document(found)
-    if page:
-        (folder / "type-fidelity.md").write_text(page, "utf-8")
+    values = fidelity.document(found)
+    if values:
+        (folder / "type-fidelity.md").write_text(values, "utf-8")
+    page.write(folder, results.document(found, seconds))
 
 
 @functools.cache

@@ -48,7 +48,7 @@ def test_runs_leave_their_folders(options, tmp_path):
     assert results["seed"] == 2
     again = "tanist-interop --scenario no-fault --seed 2 --clients a,b --messages 100"
     assert results["context"]["command"] == again
-    for name in ("history.jsonl", "report.txt", "timeline.svg", "junit.xml"):
+    for name in ("history.jsonl", "report.txt", "report.html", "junit.xml"):
         assert (folders[0] / name).stat().st_size, name
     suite = ET.fromstring((tmp_path / "runs" / "junit.xml").read_bytes())
     assert suite.get("tests") == "2"
