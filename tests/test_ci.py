@@ -33,7 +33,7 @@ class Machine:
             shutil.copy(ROOT / name, root / name)
         for name in ("clients/setup", "tests/sim/run.py", "bench/run.py"):
             script(root / name)
-        for name in ("git", "gcc", "python3", "python3.12", "python3.13"):
+        for name in ("git", "gcc", "chromium", "python3", "python3.12", "python3.13"):
             script(root / "bin" / name)
         script(root / ".venv-tox/bin/tox", f'echo "$*" >>"{root}/asked"')
         listing = r"printf 'scenarios:\n  kill-primary x\n  types x\n  soak x\nclients:\n  js x\n'"
