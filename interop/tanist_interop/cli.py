@@ -24,6 +24,7 @@ from tanist_interop.scenarios.proofs import BY_NAME, chosen
 from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
 
 try:
+    from tanist_interop.report import terminal
     from tanist_interop.runner import archive, campaign, hosting, roll
 except ModuleNotFoundError as error:  # the broker is installed without what only the drill needs
     sys.exit(f"tanist-interop needs {error.name}: pip install 'tanist[interop]'")
@@ -198,7 +199,8 @@ def run(options: argparse.Namespace) -> int:
         scenarios = [scaled(scenario, options.messages) for scenario in scenarios]
         extra += ("--messages", str(options.messages))
     extra += tuple(f"--broker-option={option}" for option in options.broker_option)
-    return campaign.run(_campaign(options, scenarios, clients, extra, place), _say)
+    with terminal.screen() as shown:
+        return campaign.run(_campaign(options, scenarios, clients, extra, place), shown)
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {

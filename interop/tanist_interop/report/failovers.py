@@ -92,7 +92,7 @@ def of_runs(runs: list[Results]) -> dict[str, list[Split]]:
     out: dict[str, list[Split]] = {}
     for run in runs:
         named = programs(run)
-        for failover in run["figures"].get("failover", {}).get("each", []):
+        for failover in run["failovers"]:
             for split in splits(failover, named):
                 out.setdefault(split.client, []).append(split)
     return {name: out[name] for name in sorted(out)}

@@ -21,8 +21,6 @@ from tanist_interop.report.results import COUNTED, moment
 FILE: Final = "report.html"
 INDEX: Final = "index.html"
 
-SIGNS: Final = {"valid": "✓", "invalid": "✗", "unknown": "?", "known": "k", "unsupported": "u"}
-
 UNTOLD: Final = "a broker that does not tell its version"
 
 ENVIRONMENT: Final = Environment(
@@ -94,7 +92,7 @@ def _common() -> dict[str, Any]:
     return {
         "style": Markup(style),
         "words": proofs.WORDS,
-        "signs": SIGNS,
+        "signs": proofs.SIGNS,
         "counted": list(COUNTED),
         "parts": list(failovers.PARTS),
     }

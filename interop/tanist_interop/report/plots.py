@@ -192,13 +192,14 @@ def _figure(
 
 
 def _faults(ax: Axes, story: Story, words: bool, bars: bool = True) -> None:
-    """A bar from the beginning to the end of each fault, a line at its beginning."""
+    """A bar from the beginning to the end of each fault, a line at its beginning. Where states are
+    drawn (no ``bars``) many lines would hide them."""
     colour, many = _ink("fault"), len(story.faults) > WORDS_MAX
-    for fault in story.faults:
+    for fault in story.faults if bars or not many else []:
         begin, end = fault.begin / 1e9, fault.end / 1e9
         if bars and fault.end and not many:
             ax.axvspan(begin, end, facecolor=colour, alpha=0.13, linewidth=0)
-        ax.axvline(begin, color=colour, linewidth=0.5 if many else 1.1, alpha=0.5 if many else 1)
+        ax.axvline(begin, color=colour, linewidth=0.5 if many else 1.1, alpha=0.3 if many else 1)
         if words and not many:
             ax.annotate(
                 fault.words, (begin, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),

@@ -33,6 +33,7 @@ WORDS: Final = {
     "known": "fails, as is known",
     "unsupported": "the client cannot",
 }
+SIGNS: Final = {"valid": "✓", "invalid": "✗", "unknown": "?", "known": "k", "unsupported": "u"}
 MARKS: Final = {"valid": "+", "invalid": "X", "unknown": "?", "known": "k", "unsupported": "u"}
 
 VERDICTS: Final = {"true": "valid", "false": "invalid", "unknown": "unknown"}
@@ -80,14 +81,7 @@ def cells(results: Results, folder: str = "") -> list[Cell]:
     fault, out = fault_of(results["scenario"]), []
     judged = results["figures"].get("proofs", {}).get("cells")
     if judged is not None:
-        return [
-            Cell(
-                cell["client"], cell["fault"], cell["proof"], cell["verdict"],
-                [text for text in (*cell["findings"], cell["reason"]) if text],
-                [folder] if folder else [],
-            )
-            for cell in judged
-        ]  # fmt: skip
+        return told(judged, folder)
     found = {finding["checker"]: finding for finding in results["findings"]}
     named = programs(results)
     for proof, checkers in PROOFS.items():
@@ -101,6 +95,18 @@ def cells(results: Results, folder: str = "") -> list[Cell]:
                 _blame(cell, finding, mine, set(named) | set(named.values()))
             out.append(cell)
     return out
+
+
+def told(judged: Iterable[Results], folder: str = "") -> list[Cell]:
+    """The cells that somebody judged one by one, as JSON values."""
+    return [
+        Cell(
+            cell["client"], cell["fault"], cell["proof"], cell["verdict"],
+            [text for text in (*cell["findings"], cell["reason"]) if text],
+            [folder] if folder else [],
+        )
+        for cell in judged
+    ]  # fmt: skip
 
 
 def _blame(cell: Cell, finding: Results, mine: set[str], everybody: set[str]) -> None:

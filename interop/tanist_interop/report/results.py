@@ -30,7 +30,11 @@ class BadResults(ValueError):
 
 def document(results: Results, seconds: float) -> Results:
     """Everything that is known of a run, as JSON values."""
-    context = results["context"]
+    context, figures = results["context"], dict(results["figures"])
+    each: list[Results] = []
+    if "failover" in figures:
+        figures["failover"] = dict(figures["failover"])
+        each = figures["failover"].pop("each", [])
     return {
         "schema": SCHEMA,
         "valid": results["valid"],
@@ -42,10 +46,10 @@ def document(results: Results, seconds: float) -> Results:
         "versions": versions(results),
         "findings": results["findings"],
         "clients": clients(results),
-        "failovers": results["figures"].get("failover", {}).get("each", []),
-        **{
-            key: value for key, value in results.items() if key not in ("valid", "scenario", "seed")
-        },
+        "failovers": each,
+        "figures": figures,
+        **{key: results[key] for key in ("verdicts", "problems", "flows")},
+        "context": context,
     }
 
 

@@ -25,7 +25,7 @@ from tanist_interop.checkers.judge import Verdict
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Settings
-from tanist_interop.report import fidelity, grid, junit, page, results, table
+from tanist_interop.report import fidelity, grid, junit, page, proofs, results, table, terminal
 from tanist_interop.report.columns import Results
 from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
@@ -71,7 +71,8 @@ class Options:
 
 
 def run(options: Options, say: Callable[[str], None]) -> int:
-    """All runs; returns the exit code: 0 valid, 1 invalid, 2 unknown."""
+    """All runs; returns the exit code: 0 valid, 1 invalid, 2 unknown. ``say`` may be a Screen."""
+    screen = terminal.of(say)
     options.out.mkdir(parents=True, exist_ok=True)
     clients = options.clients
     runs: list[tuple[Results, float]] = []
@@ -83,12 +84,14 @@ def run(options: Options, say: Callable[[str], None]) -> int:
         for scenario in options.scenarios:
             problem = linked.missing(scenario.clock)
             if problem:
-                say(f"{scenario.name} not run: {problem}")
+                screen(f"{scenario.name} not run: {problem}")
                 names = [spec.name for spec in clients]
                 left_out += grid.left_out(scenario.fault, names, list(PROOFS), problem)
                 continue
+            total = options.repeat * len(options.scenarios)
+            screen.begin(len(runs) + 1, total, f"{scenario.name}, seed {seed}")
             taken = drawn(clients, options.draw, seed) if options.draw else clients
-            folder, verdict, seconds = run_once(options, scenario, taken, seed, say)
+            folder, verdict, seconds = run_once(options, scenario, taken, seed, screen)
             values.append(verdict.valid)
             found = verdict.as_json()
             runs.append((found, seconds))
@@ -97,18 +100,21 @@ def run(options: Options, say: Callable[[str], None]) -> int:
                 missing[str(note["client"])] = note
             clients = [spec for spec in clients if spec.name not in missing] or clients
     if len(runs) > 1:
-        say("")
-        say(table.summary(runs))
+        screen("")
+        screen(table.summary(runs))
     found_cells = grid.cells([each for each, _ in runs]) + left_out
     if found_cells:
         (options.out / "matrix.json").write_text(grid.document(found_cells), "utf-8")
-        say("\n" + "\n".join(grid.lines(found_cells)))
+        screen("\n" + "\n".join(grid.lines(found_cells)))
+    elif len(runs) > 1:
+        cells = [cell for name, found in pages for cell in proofs.cells(found, name)]
+        screen.matrix(proofs.matrix(cells))
     page.write_index(options.out, pages)
     (options.out / "summary.txt").write_text(table.summary(runs), "utf-8")
     (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))
     required = sorted(name for name, note in missing.items() if not note.get("optional"))
     if required and options.not_run_fails:
-        say(f"not run, which is a failure here: {', '.join(required)}")
+        screen(f"not run, which is a failure here: {', '.join(required)}")
         values.append(Valid.FALSE)
     return EXIT_CODES[combine(values)]
 

@@ -22,6 +22,7 @@ from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.faults.process import Fault
 from tanist_interop.history import DRILL, Journal, stream
 from tanist_interop.hosts.operator import HostError
+from tanist_interop.report import terminal
 from tanist_interop.runner import statuses
 from tanist_interop.runner.crew import Crew, DrillError, Member, StartProgram
 from tanist_interop.runner.soak import Soak
@@ -75,6 +76,7 @@ class Play:
         self.cluster = cluster
         self.dice = random.Random(plan.seed)
         self.say = say
+        self.now = terminal.of(say).now
         self.journal = Journal(plan.folder / "history.jsonl")
         self.crew = Crew(self.journal, plan.folder, start_program, self._tick)
         self.warden = Warden(cluster, self.crew, self.scenario.nodes, self.dice)
@@ -372,16 +374,18 @@ class Play:
         if self.stage in ("launch", "muster"):
             return
         if self.soak is None or self.stage != "strike":
-            self._progress(self.stage)
+            self._progress(self.stage, passing=True)
         elif time.monotonic() - self.told > SOAK_PROGRESS_S:
-            self._progress(self.soak.summary())
+            self._progress(self.soak.summary(), passing=True)
 
-    def _progress(self, what: str) -> None:
+    def _progress(self, what: str, passing: bool = False) -> None:
+        """Tell what was done, or (``passing``) what is going on."""
         acks = sum(self.crew.acknowledged.values())
         received = sum(len(sns) for sns in self.crew.received.values())
         passed = time.monotonic() - self.began
         self.told = time.monotonic()
-        self.say(f"{passed:6.1f} s  {acks:7,} acknowledged {received:7,} received  {what}")
+        tell = self.now if passing else self.say
+        tell(f"{passed:6.1f} s  {acks:7,} acknowledged {received:7,} received  {what}")
 
 
 def drains(member: Member) -> bool:
