@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -56,6 +58,13 @@ def test_help_is_no_error(capsys):
         code, out = run(capsys, *words)
         assert code == 0
         assert "usage: tanist-interop" in out.out
+
+
+def test_what_only_the_drill_needs_may_be_missing():
+    code = "import sys; sys.modules['matplotlib'] = None; import tanist_interop.cli"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "tanist-interop needs matplotlib: pip install 'tanist[interop]'\n"
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ in Python, which hand out everything as it is, every type comes out as it went i
 """
 
 
-def lines(results: Results) -> list[str]:
-    """A row per sender, a column per receiver: how many values came the same, were changed for a
-    listed reason, and were not sent; empty for a run without values."""
+def rows(results: Results) -> list[list[str]]:
+    """Heading, a row per sender and a column per receiver: how many values came the same, were
+    changed for a listed reason, were lost, and were not sent; empty for a run without values."""
     figures = results["figures"].get("fidelity")
     if not figures or not figures["cells"]:
         return []
@@ -57,7 +57,16 @@ def lines(results: Results) -> list[str]:
     for sender in names:
         row = [counts.get((sender, receiver), {}) for receiver in names]
         out.append([f"{sender} >", *("/".join(str(n) for n in count.values()) for count in row)])
-    return [*align(out), "", *(f"{k}: {text}" for k, text in figures["reasons"].items())]
+    return out
+
+
+def lines(results: Results) -> list[str]:
+    """These rows as lines, and the reasons."""
+    table = rows(results)
+    if not table:
+        return []
+    reasons = results["figures"]["fidelity"]["reasons"]
+    return [*align(table), "", *(f"{name}: {text}" for name, text in reasons.items())]
 
 
 def document(results: Results) -> str:

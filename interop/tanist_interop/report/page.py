@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tanist_interop import history
-from tanist_interop.report import colours, failovers, plots, proofs, story, table
+from tanist_interop.report import colours, failovers, fidelity, plots, proofs, story, table
 from tanist_interop.report.columns import Results
 from tanist_interop.report.results import COUNTED, moment
 
@@ -47,6 +47,9 @@ def of_run(run: Results, records: Iterable[history.Record]) -> str:
         ],
         clients=[[name, *_counts(sums)] for name, sums in run["clients"].items()],
         pairs=_pairs(run),
+        trials=table.trial_rows(run),
+        values=fidelity.rows(run),
+        reasons=run["figures"].get("fidelity", {}).get("reasons", {}),
         splits=_rows(found),
         phases=_phases(found),
         several=len(run["failovers"]) > 1,
@@ -69,6 +72,7 @@ def of_runs(runs: list[tuple[str, Results]]) -> str:
         valid=worst,
         verdict=table.WORDS[worst],
         counts=[(table.WORDS[v].lower(), values.count(v)) for v in table.WORDS if v in values],
+        rivals=_rivals(groups),
         groups=[_group(number, *group) for number, group in enumerate(groups.items())],
         runs=[_line(folder, run) for folder, run in runs],
     )
@@ -196,6 +200,23 @@ def _group(number: int, broker: str, runs: list[tuple[str, Results]]) -> dict[st
         "splits": _rows(found),
         "phases": _phases(found, f"phases-{number}"),
     }
+
+
+def _rivals(groups: dict[str, list[tuple[str, Results]]]) -> list[list[str]]:
+    """Heading and a row per client: the median time from the fault to its first new confirmation, a
+    column per broker; empty if there is one broker only."""
+    if len(groups) < 2:
+        return []
+    found = [failovers.of_runs([run for _, run in group]) for group in groups.values()]
+    out = [["client", *groups]]
+    for client in sorted({name for splits in found for name in splits}):
+        row = [client]
+        for splits in found:
+            times = [split.first for split in splits.get(client, []) if split.first is not None]
+            spread = failovers.spread(times)
+            row.append(f"{failovers.duration(spread[0])} ({len(times)})" if spread else "-")
+        out.append(row)
+    return out
 
 
 def _line(folder: str, run: Results) -> dict[str, str]:

@@ -60,8 +60,9 @@ def matrix_lines(results: Results) -> list[str]:
     return ["", *align(out)]
 
 
-def trial_lines(results: Results) -> list[str]:
-    """A row per client, a column per case of what became of held messages; empty without any."""
+def trial_rows(results: Results) -> list[list[str]]:
+    """Heading, a row per client and a column per case of what became of held messages; empty
+    without any."""
     found = results["figures"].get("outcomes", {}).get("trials", [])
     if not found:
         return []
@@ -70,7 +71,16 @@ def trial_lines(results: Results) -> list[str]:
     out = [["what was held came again", *cases]]
     for client in dict.fromkeys(trial["client"] for trial in found):
         out.append([client, *(_trial(there.get((client, case))) for case in cases)])
-    return [*align(out), ""] + [
+    return out
+
+
+def trial_lines(results: Results) -> list[str]:
+    """These rows as lines, and why a case was not made."""
+    rows = trial_rows(results)
+    if not rows:
+        return []
+    found = results["figures"]["outcomes"]["trials"]
+    return [*align(rows), ""] + [
         f"unsupported: {trial['client']}, {trial['case']}: {trial['unsupported']}"
         for trial in found
         if trial["unsupported"]

@@ -79,7 +79,7 @@ class Live(Screen):
     """On a terminal of colours. Enter it before the first line, leave it after the last."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(lambda text: console.print(text, markup=False, highlight=False))
+        super().__init__(self._print)
         self.console = console
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -129,6 +129,10 @@ class Live(Screen):
             self.console.print(Text(words, COLOURS[verdict]))
         for reason in reasons(table):
             self(reason)
+
+    def _print(self, text: str) -> None:
+        """As it is; long lines are the terminal's matter."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _stop(self) -> None:
         if self._progress is not None:

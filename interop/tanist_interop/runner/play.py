@@ -284,7 +284,7 @@ class Play:
         for name, line in self.cluster.trouble():
             note: dict[str, object] = {"type": "broker_log", "node": name, "line": line}
             self.journal.add(time.monotonic_ns(), DRILL, note)
-        for change in statuses.changes(self.plan.folder):
+        for change in statuses.changes(self.plan.folder, int(self.began * 1e9)):
             self.journal.add(time.monotonic_ns(), DRILL, change.note(), change.t)
         self.journal.close()
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Final
 
 LOG: Final = re.compile(r"(n\d+)(?:\.(\d+))?\.log")
-LINE: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6})\d* \[HA\] \w+ .*?Status change: \S+ -> (\S+)"
-)
+STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6})\d* ")
+CHANGE: Final = re.compile(r" \[HA\] \w+ .*?Status change: \S+ -> (\S+)")
+
+ZONE_S: Final = 900
+"""Time zones differ by multiples of this. A container may have another one than the drill."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,36 @@ class Change:
         return {"type": "status", "node": self.node, "life": self.life, "status": self.status}
 
 
-def changes(folder: Path) -> list[Change]:
+def changes(folder: Path, since_ns: int = 0) -> list[Change]:
     """Every change that the brokers' logs in a run folder tell, in the order of time. Brokers on
-    this machine only: their clock is taken for the drill's."""
-    offset = time.monotonic_ns() - time.time_ns()
+    this machine only: their clock is taken for the drill's. What is not between ``since_ns`` (of
+    the drill's clock) and now was written by a clock that somebody turned, and is left out."""
+    now = time.monotonic_ns()
+    offset = now - time.time_ns()
     out: list[Change] = []
     for log in folder.glob("n*.log"):
         name = LOG.fullmatch(log.name)
         if name is None:
             continue
-        with log.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                match = LINE.match(line)
-                if match is not None:
-                    when = int(datetime.fromisoformat(match[1]).timestamp() * 1e6) * 1000
-                    out.append(Change(when + offset, name[1], int(name[2] or 1), match[2]))
-    return sorted(out, key=lambda change: change.t)
+        found, last_s = _read(log)
+        zone_s = ZONE_S * round((log.stat().st_mtime - last_s) / ZONE_S)
+        for seconds, status in found:
+            t = int((seconds + zone_s) * 1e6) * 1000 + offset
+            out.append(Change(t, name[1], int(name[2] or 1), status))
+    return sorted((c for c in out if since_ns <= c.t <= now), key=lambda change: change.t)
+
+
+def _read(log: Path) -> tuple[list[tuple[float, str]], float]:
+    """When a broker became what, in seconds since 1970 if its time zone is ours; and when it wrote
+    the last line, in the same way."""
+    found, last_s = [], 0.0
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            stamp = STAMP.match(line)
+            if stamp is None:
+                continue
+            last_s = datetime.fromisoformat(stamp[1]).timestamp()
+            change = CHANGE.match(line, stamp.end() - 1)
+            if change is not None:
+                found.append((last_s, change[1]))
+    return found, last_s

@@ -119,6 +119,34 @@ def test_brokers_are_told_apart(story, new_story):
     assert [heading.split(": ")[-1] for heading in headings] == ["one 1.0", page.UNTOLD]
 
 
+def test_brokers_stand_side_by_side(story, new_story):
+    first, second = run_of(story.good()), run_of(new_story().good())
+    first["versions"]["broker"] = "one 1.0"
+    assert "Brokers side by side" not in page.of_runs([("a", first), ("a", first)])
+    texts = Reader(page.of_runs([("a", first), ("b", second), ("c", second)])).texts
+    at = texts.index("Brokers side by side")
+    assert texts[at + 2 : at + 8] == ["client", "one 1.0", page.UNTOLD, "c", "5 ms (1)", "5 ms (2)"]
+
+
+def test_held_messages_and_values_have_their_tables(story):
+    run = run_of(story.good())
+    run["figures"]["outcomes"] = {
+        "trials": [
+            {"client": "c", "case": "killed", "again": 10, "held": 10, "marked": 9, "dead": 0,
+             "unsupported": "", "problems": ["one is not marked"]},
+        ]
+    }  # fmt: skip
+    cell = {"sender": "c", "receiver": "c", "place": "body", "case": "int", "losses": []}
+    run["figures"]["fidelity"] = {
+        "cells": [{**cell, "outcome": "same"}, {**cell, "outcome": "changed"}],
+        "reasons": {"JavaScript numbers": "it has one type of numbers"},
+    }
+    texts = Reader(page.of_run(run, story.records)).texts
+    assert "WRONG 10/10, marked 9" in texts
+    assert "1/1/0/0" in texts
+    assert "it has one type of numbers" in texts
+
+
 def test_plots_of_one_page_do_not_share_ids(story, new_story):
     first, second = run_of(story.good()), run_of(new_story().good())
     first["versions"]["broker"] = "one 1.0"

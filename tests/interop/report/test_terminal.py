@@ -68,10 +68,12 @@ def test_a_terminal_has_a_line_that_moves_and_goes(live):
         screen.now("nothing runs yet")
         screen.begin(1, 3, "kill-primary, seed 1")
         screen("[bold]as it is[/bold]")
+        screen("a word " * 30)
         screen.now("  9.1 s  10 acknowledged  strike")
         screen._progress.refresh()
         shown = out.getvalue()
     assert "[bold]as it is[/bold]" in shown, "what brokers say is no markup"
+    assert "a word " * 30 in shown, "and is not broken"
     for text in ("kill-primary, seed 1", "0/3", "10 acknowledged  strike"):
         assert text in shown
     assert screen._progress is None
