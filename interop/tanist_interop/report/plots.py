@@ -8,6 +8,7 @@ messages are a picture inside the SVG: there may be a hundred thousand of them.
 from __future__ import annotations
 
 import io
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from tanist_interop.report import colours
 from tanist_interop.report.story import OUTCOMES, Story
@@ -34,6 +35,9 @@ DOTS_PER_INCH: Final = 160
 
 WORDS_MAX: Final = 8
 """More faults than this have no words in a plot, only their bars."""
+
+FEW: Final = 500
+"""Fewer dots than this are larger, and no picture."""
 
 MARKS: Final = {"ok": ".", "info": "^", "fail": "x"}
 """Outcomes differ in their form too."""
@@ -76,15 +80,17 @@ def latency(story: Story) -> str:
             seconds, ms = cells.points(outcome)
             if not seconds:
                 continue
-            fine = outcome == "ok"
+            fine, size = outcome == "ok", 3.0 if len(seconds) > FEW else 6.0
             ax.plot(
-                seconds, ms, MARKS[outcome], color=colour, markersize=3.0 if fine else 5.0,
+                seconds, ms, MARKS[outcome], color=colour, markersize=size if fine else 5.0,
                 markeredgewidth=0 if fine else 1.2, linestyle="none",
-                label=f"{outcome} ({cells.messages[outcome]:,})", rasterized=len(seconds) > 500,
+                label=f"{outcome} ({cells.messages[outcome]:,})", rasterized=len(seconds) > FEW,
             )  # fmt: skip
         ax.set_yscale("log")
         ax.set_ylabel("until the outcome")
+        ax.set_ylim(*_decades(ax.get_ylim()))
         ax.yaxis.set_major_formatter(FuncFormatter(_duration))
+        ax.yaxis.set_minor_formatter(NullFormatter())
         _faults(ax, story, words=True)
         _legend(ax, dots=True)
         _time_axis(ax, story)
@@ -228,6 +234,12 @@ def _legend(ax: Axes, dots: bool = False) -> None:
 def _time_axis(ax: Axes, story: Story) -> None:
     ax.set_xlim(0, max(story.end, 1) / 1e9)
     ax.set_xlabel("seconds since the run began")
+
+
+def _decades(limits: tuple[float, float]) -> tuple[float, float]:
+    """Whole powers of ten around these limits of an axis."""
+    low, high = (math.log10(max(limit, 1e-6)) for limit in limits)
+    return 10.0 ** math.floor(low), 10.0 ** max(math.ceil(high), math.floor(low) + 1)
 
 
 def _duration(ms: float, _: object) -> str:

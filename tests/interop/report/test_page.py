@@ -95,7 +95,7 @@ def test_what_programs_say_is_no_markup(read, story):
 def test_a_run_without_anything_has_a_page(read, story):
     story.run("types")
     found = read(story)
-    assert "No failover in this run." in found.texts
+    assert "No failover time was measured in this run." in found.texts
     assert "UNKNOWN" in found.texts
 
 

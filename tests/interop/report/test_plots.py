@@ -119,6 +119,13 @@ def test_phases_stand_behind_each_other():
 
 
 @pytest.mark.parametrize(
+    ("limits", "decades"), [((3, 50), (1, 100)), ((1, 10), (1, 10)), ((5, 5), (1, 10))]
+)
+def test_an_axis_of_latencies_has_whole_decades(limits, decades):
+    assert plots._decades(limits) == decades
+
+
+@pytest.mark.parametrize(
     ("ms", "text"), [(0.01, "10 µs"), (1, "1 ms"), (100, "100 ms"), (10_000, "10 s")]
 )
 def test_durations_of_an_axis(ms, text):

@@ -14,6 +14,7 @@ from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import discover
 from tanist_interop.hosts.cluster import Settings
 from tanist_interop.hosts.local import LocalCluster
+from tanist_interop.report import terminal
 from tanist_interop.runner.crew import QUIET_S
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.scenarios import strikes
@@ -88,6 +89,23 @@ def test_kill_primary(play):
     folder = subject.plan.folder
     for name in ("n1.log", "n1.2.log", "a.send.log", "a.drain.log", "b.log", "qpid-ha.log"):
         assert (folder / name).exists(), name
+
+
+def test_what_is_going_on_is_told_apart_from_what_was_done(tmp_path):
+    class Shown(terminal.Screen):
+        passing = ()
+
+        def now(self, text):
+            self.passing += (text,)
+
+    done = []
+    screen = Shown(done.append)
+    subject = Play(Plan(CATALOGUE["no-fault"], 1, [], tmp_path), None, Program, screen)
+    subject._progress("promoted n2")
+    subject._progress("strike", passing=True)
+    subject.journal.close()
+    assert [text.split()[-2:] for text in done] == [["promoted", "n2"]]
+    assert [text.split()[-1] for text in screen.passing] == ["strike"]
 
 
 def test_no_fault(play):
