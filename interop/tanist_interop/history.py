@@ -31,13 +31,13 @@ NOTES: Final[dict[str, str]] = {
     "(of the broker, or of the client), unsupported",
     "evidence": "what was seen of a fault: text, wrong (a broker must not do that), void (it came "
     "too late)",
-    "status": "what a broker's log said that it became: node, life, status",
     "memory": "resident memory of a broker: node, bytes, moment, life (1 = the first process)",
     "broker_log": "a line in a broker's log that must not be there: node, line",
     "broker_exit": "how a broker ended: node, code, expected",
     "client_exit": "how a client program ended: code, expected (the drill killed it)",
     "trial": "one case of `redelivered`: the fields of a Trial, holder, task, unsupported",
     "value": "one value of `types`: case, place, sender, receiver, sent, answer, got, reason",
+    "status": "what a broker's log said that it became: node, life, status",
     "aborted": "the run could not be carried through: stage, reason",
 }
 """The kinds of notes (key ``type`` of the event) and what they carry."""

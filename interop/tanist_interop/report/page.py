@@ -59,9 +59,10 @@ def of_run(run: Results, records: Iterable[history.Record]) -> str:
     )
 
 
-def of_runs(runs: list[tuple[str, Results]]) -> str:
-    """The page of many runs: of each its folder, relative to the page, and its ``results.json``.
-    What was shown of different brokers is told apart."""
+def of_runs(runs: list[tuple[str, Results]], left_out: Iterable[proofs.Cell] = ()) -> str:
+    """The page of many runs: of each its folder, relative to the page, and its ``results.json``;
+    and the cells of runs that were not made. What was shown of different brokers is told apart."""
+    missing = list(left_out)
     groups: dict[str, list[tuple[str, Results]]] = {}
     for folder, run in runs:
         groups.setdefault(_broker(run), []).append((folder, run))
@@ -73,7 +74,7 @@ def of_runs(runs: list[tuple[str, Results]]) -> str:
         verdict=table.WORDS[worst],
         counts=[(table.WORDS[v].lower(), values.count(v)) for v in table.WORDS if v in values],
         rivals=_rivals(groups),
-        groups=[_group(number, *group) for number, group in enumerate(groups.items())],
+        groups=[_group(number, *group, missing) for number, group in enumerate(groups.items())],
         runs=[_line(folder, run) for folder, run in runs],
     )
 
@@ -84,9 +85,11 @@ def write(folder: Path, run: Results) -> None:
     (folder / FILE).write_text(page, "utf-8")
 
 
-def write_index(folder: Path, runs: list[tuple[str, Results]]) -> None:
+def write_index(
+    folder: Path, runs: list[tuple[str, Results]], left_out: Iterable[proofs.Cell] = ()
+) -> None:
     """Write the page of many runs into the folder that theirs are in. Raises: OSError."""
-    (folder / INDEX).write_text(of_runs(runs), "utf-8")
+    (folder / INDEX).write_text(of_runs(runs, left_out), "utf-8")
 
 
 def _common() -> dict[str, Any]:
@@ -189,9 +192,11 @@ def _broker(run: Results) -> str:
     return str(run["versions"].get("broker", "")) or UNTOLD
 
 
-def _group(number: int, broker: str, runs: list[tuple[str, Results]]) -> dict[str, Any]:
+def _group(
+    number: int, broker: str, runs: list[tuple[str, Results]], left_out: list[proofs.Cell]
+) -> dict[str, Any]:
     cells = [cell for folder, run in runs for cell in proofs.cells(run, folder)]
-    matrix = proofs.matrix(cells)
+    matrix = proofs.matrix([*cells, *left_out])
     found = failovers.of_runs([run for _, run in runs])
     return {
         "broker": broker,

@@ -87,6 +87,7 @@ def run(options: Options, say: Callable[[str], None]) -> int:
                 screen(f"{scenario.name} not run: {problem}")
                 names = [spec.name for spec in clients]
                 left_out += grid.left_out(scenario.fault, names, list(PROOFS), problem)
+                values += [Valid.FALSE] if options.not_run_fails else []
                 continue
             total = options.repeat * len(options.scenarios)
             screen.begin(len(runs) + 1, total, f"{scenario.name}, seed {seed}")
@@ -109,7 +110,7 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     elif len(runs) > 1:
         cells = [cell for name, found in pages for cell in proofs.cells(found, name)]
         screen.matrix(proofs.matrix(cells))
-    page.write_index(options.out, pages)
+    page.write_index(options.out, pages, proofs.told(left_out))
     (options.out / "summary.txt").write_text(table.summary(runs), "utf-8")
     (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))
     required = sorted(name for name, note in missing.items() if not note.get("optional"))

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tanist_interop.history import Journal
-from tanist_interop.report import page
+from tanist_interop.report import page, proofs
 from tanist_interop.report.results import document
 
 VOID = {"meta", "link", "br", "image", "path", "use", "rect"}
@@ -109,6 +109,14 @@ def test_many_runs_on_one_page(story, new_story):
     assert found.links.count("./bad/report.html") >= 2, "from the list, and from what is violated"
     assert "total-queue: 1 unexpected: p:99" in " ".join(found.texts)
     assert found.plots == ["phases-0"]
+
+
+def test_runs_that_were_not_made_have_their_cells(story):
+    cell = {"client": "c", "fault": "clock", "proof": "resend", "verdict": "unsupported",
+            "reason": "no faketime", "findings": []}  # fmt: skip
+    text = page.of_runs([("a", run_of(story.good()))], proofs.told([cell]))
+    assert 'title="c, clock, resend: the client cannot; no faketime"' in text
+    assert "c, clock, resend" in Reader(text).texts
 
 
 def test_brokers_are_told_apart(story, new_story):
