@@ -82,6 +82,14 @@ class ContainerProgram:
             with contextlib.suppress(EngineError):
                 self._engine.signal(self._container, "SIGKILL")
 
+    def suspend(self) -> None:
+        """SIGSTOP to all that runs in the container."""
+        self._signal_all("STOP")
+
+    def resume(self) -> None:
+        """SIGCONT to the same."""
+        self._signal_all("CONT")
+
     def end(self) -> None:
         """Close its standard input, wait a little, remove it; all its items are in the inbox."""
         if self._reader is not None:
@@ -95,6 +103,12 @@ class ContainerProgram:
             with contextlib.suppress(EngineError):
                 self._engine.remove(self._container)
         self._container, self._pipe, self._reader = "", None, None
+
+    def _signal_all(self, name: str) -> None:
+        """The first process passes no stop on, so that others must send it to the rest."""
+        if self._container:
+            with contextlib.suppress(EngineError):
+                self._engine.run_in(self._container, ["sh", "-c", f"kill -{name} -1"])
 
     def _socket(self) -> socket.socket:
         """The socket itself: over a local one the SDK hands out a reader of it."""

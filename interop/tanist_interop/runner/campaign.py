@@ -23,7 +23,6 @@ from typing import Final
 from tanist_interop.checkers.finding import Valid, combine
 from tanist_interop.checkers.judge import Verdict
 from tanist_interop.drivers.registry import ClientSpec
-from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Settings
 from tanist_interop.report import fidelity, grid, junit, page, proofs, results, table, terminal
 from tanist_interop.report.columns import Results
@@ -82,7 +81,7 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     left_out: grid.Cells = []
     for seed in range(options.seed, options.seed + options.repeat):
         for scenario in options.scenarios:
-            problem = linked.missing(scenario.clock)
+            problem = options.place.missing(scenario)
             if problem:
                 screen(f"{scenario.name} not run: {problem}")
                 names = [spec.name for spec in clients]

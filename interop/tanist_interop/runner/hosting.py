@@ -17,11 +17,11 @@ from tanist_interop.drivers.container import ContainerProgram, image
 from tanist_interop.drivers.program import Inbox, Program
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.engine import Engine, EngineError, connect
+from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Cluster, Settings
 from tanist_interop.hosts.containers import IMAGE, ContainerCluster
 from tanist_interop.hosts.linked import LinkedCluster
 from tanist_interop.hosts.local import LocalCluster
-from tanist_interop.hosts.operator import HostError
 from tanist_interop.runner.crew import StartProgram
 from tanist_interop.scenarios.scenario import Scenario
 
@@ -35,20 +35,21 @@ class Place:
     name: str = "local"
     engine: Engine | None = None
 
+    def missing(self, scenario: Scenario) -> str:
+        """Why the scenario cannot be played here, empty if it can."""
+        if scenario.links and self.engine is not None:
+            return "brokers in containers have no proxies between them; take --hosts local"
+        return linked.missing(scenario.clock)
+
     def open(
         self, folder: Path, settings: Settings, scenario: Scenario
     ) -> tuple[Cluster, StartProgram]:
-        """The host of one run; nothing is started yet. Raises: HostError if the scenario cannot be
-        played there."""
+        """The host of one run, which must not be ``missing`` anything; nothing is started yet."""
         if self.engine is None:
             if scenario.links:
                 clients = scenario.links == "clients"
                 return LinkedCluster(folder, settings, clients, scenario.clock), Program
             return LocalCluster(folder, settings), Program
-        if scenario.links:
-            raise HostError(
-                f"{scenario.name} needs proxies between brokers: run it with --hosts local"
-            )
         engine = self.engine
         cluster = ContainerCluster(folder, in_image(settings), engine)
 

@@ -117,6 +117,14 @@ def test_who_does_not_end_is_killed(program, engine, monkeypatch):
     assert item(program).code == -9
 
 
+def test_all_of_the_container_hangs_and_goes_on(program, engine, monkeypatch):
+    monkeypatch.setattr("tanist_interop.drivers.container.CLOSE_S", 0.2)
+    program.suspend()
+    program.resume()
+    assert engine.asked == [(None, "sh -c kill -STOP -1"), (None, "sh -c kill -CONT -1")]
+    engine.ends("c1", 0)
+
+
 def test_without_an_image_it_cannot_run(spec, tmp_path):
     inbox = queue.Queue()
     program = ContainerProgram("a", spec, tmp_path / "a.log", inbox, Attached(), None, "group")

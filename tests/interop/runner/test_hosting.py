@@ -11,8 +11,11 @@ from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.engine import EngineError
 from tanist_interop.hosts.cluster import Settings
 from tanist_interop.hosts.containers import ContainerCluster
+from tanist_interop.hosts.linked import LinkedCluster
 from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.runner.hosting import choose
+from tanist_interop.scenarios.catalogue import KILL_PRIMARY
+from tanist_interop.scenarios.proofs import BY_NAME
 from tests.interop.fake_engine import FakeEngine
 
 CLIENTS = [
@@ -32,10 +35,21 @@ def engine(*images):
 
 def test_local_asks_for_no_engine(tmp_path):
     place = choose("local", CLIENTS, absent)
-    cluster, start_program = place.open(tmp_path, SETTINGS)
+    cluster, start_program = place.open(tmp_path, SETTINGS, KILL_PRIMARY)
     assert isinstance(cluster, LocalCluster)
     assert cluster.settings is SETTINGS
     assert start_program is Program
+
+
+def test_links_that_fail_are_local(tmp_path):
+    scenario = BY_NAME["proofs-partition"]
+    place = choose("local", CLIENTS, absent)
+    assert place.missing(scenario) == ""
+    cluster, _ = place.open(tmp_path, SETTINGS, scenario)
+    assert isinstance(cluster, LinkedCluster)
+    place = choose("docker", CLIENTS, engine("tanist-broker"))
+    assert "take --hosts local" in place.missing(scenario)
+    assert place.missing(KILL_PRIMARY) == ""
 
 
 def test_docker_needs_an_engine_and_the_image_of_the_broker():
@@ -55,10 +69,10 @@ def test_auto_takes_containers_if_all_images_are_there():
 
 def test_in_containers_the_image_has_its_own_broker(tmp_path):
     place = choose("docker", CLIENTS, engine("tanist-broker"))
-    cluster, start_program = place.open(tmp_path, SETTINGS)
+    cluster, start_program = place.open(tmp_path, SETTINGS, KILL_PRIMARY)
     assert isinstance(cluster, ContainerCluster)
     assert cluster.settings.qpidd == ("qpidd",)
     program = start_program("a", CLIENTS[0], tmp_path / "log", None)
     assert isinstance(program, ContainerProgram)
-    other, _ = place.open(tmp_path, Settings(("mutant", "--bad"), ("qpid-ha",)))
+    other, _ = place.open(tmp_path, Settings(("mutant", "--bad"), ("qpid-ha",)), KILL_PRIMARY)
     assert other.settings.qpidd == ("mutant", "--bad")
