@@ -31,7 +31,7 @@ class Machine:
         (root / ".ci").mkdir()
         for name in (".ci/run", "Makefile"):
             shutil.copy(ROOT / name, root / name)
-        for name in ("clients/setup", "tests/sim/run.py", "bench/run.py"):
+        for name in ("clients/setup", "interop/engine", "tests/sim/run.py", "bench/run.py"):
             script(root / name)
         for name in ("git", "gcc", "chromium", "python3", "python3.12", "python3.13"):
             script(root / "bin" / name)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from tanist_interop import history
+from tanist_interop.docker_api import DockerError
 from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
-from tanist_interop.engine import EngineError
 from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
 from tanist_interop.scenarios.proofs import BY_NAME, chosen
 from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
@@ -190,7 +190,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         alone = options.matrix and options.hosts == "auto"  # its links have proxies
         place = hosting.choose("local" if alone else options.hosts, clients)
-    except EngineError as error:
+    except DockerError as error:
         return _usage(f"--hosts docker: {error}")
     extra: tuple[str, ...] = ()
     if options.soak:

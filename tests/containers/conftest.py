@@ -106,10 +106,10 @@ def wait(demo: Demo, what: str, condition) -> None:
 
 @pytest.fixture(scope="session")
 def images() -> None:
-    """The broker's and the load's. There must be an engine: nothing here can be shown without."""
+    """Those that the tests here need. There must be an engine, or nothing is shown."""
     if shutil.which("docker") is None or "Server:" not in run("docker", "version", check=False):
         pytest.fail("no container engine answers: run `tox -e demo`, which brings one")
-    run("interop/images.sh", "broker", "load")
+    run("interop/images.sh", "broker", "load", "cutter", "python-proton")
 
 
 @pytest.fixture

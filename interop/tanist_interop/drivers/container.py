@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tanist_interop import protocol
+from tanist_interop.docker_api import Docker, DockerError, Network, Wish, frames
 from tanist_interop.drivers.program import CANNOT_RUN, CLOSE_S, Gone, Inbox, Said
 from tanist_interop.drivers.registry import ClientSpec
-from tanist_interop.engine import Engine, EngineError, Network, Wish, frames
 
 STDOUT: Final = 1
 LAST_WORDS: Final = 300
@@ -39,7 +39,7 @@ class ContainerProgram:
         spec: ClientSpec,
         log: Path,
         inbox: Inbox,
-        engine: Engine,
+        engine: Docker,
         network: Network | None,
         group: str,
     ) -> None:
@@ -59,12 +59,12 @@ class ContainerProgram:
         tag = image(self.spec)
         try:
             if not self._engine.has_image(tag):
-                raise EngineError(f"no image {tag}; run interop/images.sh {self.spec.name}")
+                raise DockerError(f"no image {tag}; run interop/images.sh {self.spec.name}")
             wish = Wish(tag, [], self._group, network=self._network, talks=True)
             self._container = self._engine.create(wish)
             self._pipe = self._engine.attach(self._container)
             self._engine.start(self._container)
-        except EngineError as error:
+        except DockerError as error:
             self.inbox.put(Gone(self.name, time.monotonic_ns(), CANNOT_RUN, str(error)))
             return
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -79,7 +79,7 @@ class ContainerProgram:
     def kill(self) -> None:
         """SIGKILL to all of the container."""
         if self._container:
-            with contextlib.suppress(EngineError):
+            with contextlib.suppress(DockerError):
                 self._engine.signal(self._container, "SIGKILL")
 
     def suspend(self) -> None:
@@ -100,14 +100,14 @@ class ContainerProgram:
                 self.kill()
                 self._reader.join(CLOSE_S)
         if self._container:
-            with contextlib.suppress(EngineError):
+            with contextlib.suppress(DockerError):
                 self._engine.remove(self._container)
         self._container, self._pipe, self._reader = "", None, None
 
     def _signal_all(self, name: str) -> None:
         """The first process passes no stop on, so that others must send it to the rest."""
         if self._container:
-            with contextlib.suppress(EngineError):
+            with contextlib.suppress(DockerError):
                 self._engine.run_in(self._container, ["sh", "-c", f"kill -{name} -1"])
 
     def _socket(self) -> socket.socket:
@@ -131,7 +131,7 @@ class ContainerProgram:
             self._said(rest)
         try:
             code = self._engine.wait(self._container, CLOSE_S)
-        except EngineError:
+        except DockerError:
             code = None
         code = -9 if code is None else code
         self.inbox.put(Gone(self.name, time.monotonic_ns(), code, self._last_words()))

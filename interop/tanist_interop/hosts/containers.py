@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tanist_interop.engine import Engine, EngineError, Network, Wish
+from tanist_interop.docker_api import Docker, DockerError, Network, Wish
 from tanist_interop.hosts.cluster import STOP_S, Cluster, Settings
 from tanist_interop.hosts.operator import HostError
 
@@ -51,7 +51,7 @@ class Box:
 class ContainerCluster(Cluster):
     """Brokers n1, n2, ...; ``start`` first, ``stop`` always."""
 
-    def __init__(self, folder: Path, settings: Settings, engine: Engine) -> None:
+    def __init__(self, folder: Path, settings: Settings, engine: Docker) -> None:
         super().__init__(folder, settings)
         self.engine = engine
         self.group = f"tanist-{os.getpid()}-{folder.name}"[:60]
@@ -222,10 +222,10 @@ class ContainerCluster(Cluster):
                 code = self._end(box)
                 expected = box.expected_dead or (code == 0 and box.name not in early)
                 out.append((box.name, code, expected))
-        except EngineError as error:
+        except DockerError as error:
             (self.folder / "engine.err").write_text(f"{error}\n", "utf-8")
         finally:
-            with contextlib.suppress(EngineError):
+            with contextlib.suppress(DockerError):
                 self.engine.sweep(self.group)
         return out
 
@@ -262,5 +262,5 @@ def _translated() -> Iterator[None]:
     """What the engine could not do is the host's error."""
     try:
         yield
-    except EngineError as error:
+    except DockerError as error:
         raise HostError(str(error)) from error

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tanist_interop.docker_api import Docker, DockerError, connect
 from tanist_interop.drivers.container import ContainerProgram, image
 from tanist_interop.drivers.program import Inbox, Program
 from tanist_interop.drivers.registry import ClientSpec
-from tanist_interop.engine import Engine, EngineError, connect
 from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Cluster, Settings
 from tanist_interop.hosts.containers import IMAGE, ContainerCluster
@@ -33,7 +33,7 @@ class Place:
     """A kind of host. ``open`` once per run: its cluster, and what starts its client programs."""
 
     name: str = "local"
-    engine: Engine | None = None
+    engine: Docker | None = None
 
     def missing(self, scenario: Scenario) -> str:
         """Why the scenario cannot be played here, empty if it can."""
@@ -69,10 +69,10 @@ def in_image(settings: Settings) -> Settings:
 
 
 def choose(
-    name: str, clients: list[ClientSpec], connect_engine: Callable[[], Engine] = connect
+    name: str, clients: list[ClientSpec], connect_engine: Callable[[], Docker] = connect
 ) -> Place:
     """The place of this name. ``docker`` needs the broker's image (a client program without one is
-    *not run*), ``auto`` takes containers only if all images are there. Raises: EngineError if
+    *not run*), ``auto`` takes containers only if all images are there. Raises: DockerError if
     ``docker`` is asked for and cannot be."""
     if name == "local":
         return Place()
@@ -83,8 +83,8 @@ def choose(
             wanted += [image(spec) for spec in clients if not spec.optional]
         missing = [tag for tag in wanted if not engine.has_image(tag)]
         if missing:
-            raise EngineError(f"no image {', '.join(missing)}; run interop/images.sh")
-    except EngineError:
+            raise DockerError(f"no image {', '.join(missing)}; run interop/images.sh")
+    except DockerError:
         if name == "docker":
             raise
         return Place()

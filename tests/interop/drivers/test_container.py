@@ -14,12 +14,12 @@ from tanist_interop import protocol
 from tanist_interop.drivers.container import ContainerProgram, image
 from tanist_interop.drivers.program import Gone, Said
 from tanist_interop.drivers.registry import ClientSpec
-from tests.interop.fake_engine import FakeEngine
+from tests.interop.fake_docker import FakeDocker
 
 DONE = b'{"type":"done","in_reply_to":%d}\n'
 
 
-class Attached(FakeEngine):
+class Attached(FakeDocker):
     """A container whose other end is ours."""
 
     def attach(self, container):

@@ -9,12 +9,12 @@ import pytest
 from tanist_interop.hosts.cluster import Settings
 from tanist_interop.hosts.containers import HOLDER, IMAGE, ContainerCluster
 from tanist_interop.hosts.operator import HostError
-from tests.interop.fake_engine import FakeEngine
+from tests.interop.fake_docker import FakeDocker
 
 
 @pytest.fixture
 def engine():
-    return FakeEngine(IMAGE, HOLDER)
+    return FakeDocker(IMAGE, HOLDER)
 
 
 @pytest.fixture

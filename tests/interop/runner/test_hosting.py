@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tanist_interop.docker_api import DockerError
 from tanist_interop.drivers.container import ContainerProgram
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import ClientSpec
-from tanist_interop.engine import EngineError
 from tanist_interop.hosts.cluster import Settings
 from tanist_interop.hosts.containers import ContainerCluster
 from tanist_interop.hosts.linked import LinkedCluster
@@ -16,7 +16,7 @@ from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.runner.hosting import choose
 from tanist_interop.scenarios.catalogue import KILL_PRIMARY
 from tanist_interop.scenarios.proofs import BY_NAME
-from tests.interop.fake_engine import FakeEngine
+from tests.interop.fake_docker import FakeDocker
 
 CLIENTS = [
     ClientSpec("a", Path(), ("run",)),
@@ -26,11 +26,11 @@ SETTINGS = Settings((sys.executable, "-m", "tanist.cli.qpidd"), ("qpid-ha",))
 
 
 def absent():
-    raise EngineError("no container engine answers")
+    raise DockerError("no container engine answers")
 
 
 def engine(*images):
-    return lambda: FakeEngine(*images)
+    return lambda: FakeDocker(*images)
 
 
 def test_local_asks_for_no_engine(tmp_path):
@@ -53,9 +53,9 @@ def test_links_that_fail_are_local(tmp_path):
 
 
 def test_docker_needs_an_engine_and_the_image_of_the_broker():
-    with pytest.raises(EngineError, match="no container engine"):
+    with pytest.raises(DockerError, match="no container engine"):
         choose("docker", CLIENTS, absent)
-    with pytest.raises(EngineError, match="no image tanist-broker"):
+    with pytest.raises(DockerError, match="no image tanist-broker"):
         choose("docker", CLIENTS, engine("tanist-client-a"))
     assert choose("docker", CLIENTS, engine("tanist-broker")).name == "docker"
 

@@ -1,13 +1,13 @@
-"""A stand-in for ``Engine``: containers are entries of a table, and what is asked is noted."""
+"""A stand-in for ``Docker``: containers are entries of a table, and what is asked is noted."""
 
 from __future__ import annotations
 
-from tanist_interop.engine import EngineError, Network
+from tanist_interop.docker_api import DockerError, Network
 
 SIGNALS = {"SIGKILL": -9, "SIGTERM": 0}
 
 
-class FakeEngine:
+class FakeDocker:
     """``stubborn`` names do not end with SIGTERM; ``images`` are there."""
 
     def __init__(self, *images: str) -> None:
@@ -28,7 +28,7 @@ class FakeEngine:
 
     def create(self, wish):
         if self.broken and self.broken in (wish.name or ""):
-            raise EngineError("no space left")
+            raise DockerError("no space left")
         container = f"c{len(self.wishes) + 1}"
         self.wishes[container] = wish
         return container

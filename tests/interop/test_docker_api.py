@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tanist_interop.engine import LABEL, Engine, EngineError, Network, Wish, connect
+from tanist_interop.docker_api import LABEL, Docker, DockerError, Network, Wish, connect
 
 
 class SdkError(Exception):
@@ -36,7 +36,7 @@ def make():
     def make(**answers):
         api = Api(**answers)
         client = SimpleNamespace(api=api, images=api, networks=api)
-        return Engine(client, (SdkError,)), api
+        return Docker(client, (SdkError,)), api
 
     return make
 
@@ -90,7 +90,7 @@ def test_a_signal_to_the_dead_is_no_error(make):
     engine, _ = make(kill=SdkError("Container abc is not running"))
     engine.signal("c", "SIGKILL")
     engine, _ = make(kill=SdkError("no such container"))
-    with pytest.raises(EngineError, match="sending SIGKILL: no such container"):
+    with pytest.raises(DockerError, match="sending SIGKILL: no such container"):
         engine.signal("c", "SIGKILL")
 
 
@@ -117,13 +117,13 @@ def test_a_command_that_fails_says_what_it_printed(make):
     engine, _ = make(
         exec_create={"Id": "e"}, exec_start=b"no chain\n", exec_inspect={"ExitCode": 2}
     )
-    with pytest.raises(EngineError, match="iptables -F ended with 2: no chain"):
+    with pytest.raises(DockerError, match="iptables -F ended with 2: no chain"):
         engine.run_in("c", ["iptables", "-F"])
 
 
 def test_a_network_that_overlaps_is_tried_elsewhere(make):
     engine, api = make(create=SdkError("Pool overlaps"))
-    with pytest.raises(EngineError, match="Pool overlaps"):
+    with pytest.raises(DockerError, match="Pool overlaps"):
         engine.new_network("net", "g")
     pools = {call[2]["ipam"]["Config"][0]["Subnet"] for call in api.calls}
     assert len(api.calls) == 20
@@ -158,11 +158,11 @@ def test_simple_questions(make):
 
 def test_without_an_engine_the_remedy_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    with pytest.raises(EngineError, match=r"no container engine answers: .*interop/engine"):
+    with pytest.raises(DockerError, match=r"no container engine answers: .*interop/engine"):
         connect()
 
 
 def test_without_the_sdk_the_remedy_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "docker", None)
-    with pytest.raises(EngineError, match=r"pip install 'tanist\[containers\]'"):
+    with pytest.raises(DockerError, match=r"pip install 'tanist\[containers\]'"):
         connect()

@@ -2,7 +2,7 @@
 
 The SDK is an extra of the package (``pip install 'tanist[containers]'``) and is imported when it is
 first needed, so that everything else works without it. It has no types; whatever it answers becomes
-text, number or nothing here, and whatever it raises an ``EngineError``.
+text, number or nothing here, and whatever it raises an ``DockerError``.
 
 Everything that is made carries the label ``LABEL`` with the name of its group, and ``sweep``
 removes a whole group: also what a broken run left.
@@ -29,7 +29,7 @@ BROKERS_FROM: Final = 10
 """Fixed addresses begin with this number; the upper half of the network is given out freely."""
 
 
-class EngineError(Exception):
+class DockerError(Exception):
     """No engine, or it did not do what was asked; the text says what and what to do."""
 
 
@@ -72,7 +72,7 @@ class Wish:
     """The engine's init is its first process, and gets the signals; else the command is."""
 
 
-class Engine:
+class Docker:
     """An engine that answers; ``connect`` makes one."""
 
     def __init__(self, client: Any, errors: tuple[type[Exception], ...]) -> None:  # noqa: ANN401
@@ -84,23 +84,23 @@ class Engine:
         try:
             yield
         except self._errors as error:
-            raise EngineError(f"{what}: {error}") from error
+            raise DockerError(f"{what}: {error}") from error
 
     # -------------------------------------------------------------------------- networks, images
 
     def has_image(self, tag: str) -> bool:
-        """Whether this image is there. Raises: EngineError."""
+        """Whether this image is there. Raises: DockerError."""
         with self._asking("listing images"):
             return bool(self._client.images.list(name=tag))
 
     def new_network(self, name: str, group: str) -> Network:
-        """A bridge whose traffic stays inside, on addresses that are free. Raises: EngineError."""
-        last = EngineError("no address range tried")
+        """A bridge whose traffic stays inside, on addresses that are free. Raises: DockerError."""
+        last = DockerError("no address range tried")
         for _ in range(MAX_TRIES):
             network = Network(name, f"172.{random.randrange(20, 31)}.{random.randrange(256)}")
             try:
                 self._make_network(network, group)
-            except EngineError as error:
+            except DockerError as error:
                 last = error
             else:
                 return network
@@ -120,7 +120,7 @@ class Engine:
     # ------------------------------------------------------------------------------- containers
 
     def create(self, wish: Wish) -> str:
-        """Make a container; returns its id. It does not run yet. Raises: EngineError."""
+        """Make a container; returns its id. It does not run yet. Raises: DockerError."""
         api = self._client.api
         host: dict[str, object] = {
             "init": wish.init,
@@ -130,7 +130,11 @@ class Engine:
         }
         if wish.folder is not None:
             host["binds"] = {str(wish.folder): {"bind": str(wish.folder), "mode": "rw"}}
-        config: dict[str, object] = {"labels": {LABEL: wish.group}, "stdin_open": wish.talks}
+        config: dict[str, object] = {
+            "labels": {LABEL: wish.group},
+            "stdin_open": wish.talks,
+            "healthcheck": {"test": ["NONE"]},  # its runs would cost the drill's clients their time
+        }
         if wish.inside_of is not None:
             host["network_mode"] = f"container:{wish.inside_of}"
         elif wish.network is not None:
@@ -149,20 +153,20 @@ class Engine:
         return str(made["Id"])
 
     def start(self, container: str) -> None:
-        """Let it run. Raises: EngineError."""
+        """Let it run. Raises: DockerError."""
         with self._asking("starting a container"):
             self._client.api.start(container)
 
     def attach(self, container: str) -> Any:  # noqa: ANN401
         """A connection to its standard input, output and error, for ``frames``.
-        Raises: EngineError."""
+        Raises: DockerError."""
         ways = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         with self._asking("attaching to a container"):
             return self._client.api.attach_socket(container, params=ways)
 
     def signal(self, container: str, name: str) -> None:
         """Send its first process a signal like ``SIGKILL``; no error if it does not run any more.
-        Raises: EngineError."""
+        Raises: DockerError."""
         with self._asking(f"sending {name}"):
             try:
                 self._client.api.kill(container, name)
@@ -172,7 +176,7 @@ class Engine:
 
     def wait(self, container: str, timeout_s: float) -> int | None:
         """The exit code, as a process has it (negative: the signal that ended it); None if it still
-        runs after so long. Raises: EngineError."""
+        runs after so long. Raises: DockerError."""
         import requests  # noqa: PLC0415  # the SDK brings it
 
         with self._asking("waiting for a container"):
@@ -183,7 +187,7 @@ class Engine:
         return code if code <= 128 else 128 - code
 
     def exit_code(self, container: str) -> int | None:
-        """The exit code as ``wait`` has it, None if it runs. Raises: EngineError."""
+        """The exit code as ``wait`` has it, None if it runs. Raises: DockerError."""
         with self._asking("looking at a container"):
             state = self._client.api.inspect_container(container)["State"]
         if state["Running"]:
@@ -192,13 +196,13 @@ class Engine:
         return code if code <= 128 else 128 - code
 
     def running(self, group: str) -> set[str]:
-        """The ids of the containers of a group that run. Raises: EngineError."""
+        """The ids of the containers of a group that run. Raises: DockerError."""
         with self._asking("listing containers"):
             found = self._client.api.containers(filters={"label": f"{LABEL}={group}"})
         return {str(one["Id"]) for one in found}
 
     def printed(self, container: str) -> bytes:
-        """All that it wrote to standard output and error. Raises: EngineError."""
+        """All that it wrote to standard output and error. Raises: DockerError."""
         with self._asking("reading what a container printed"):
             return bytes(self._client.api.logs(container))
 
@@ -214,22 +218,22 @@ class Engine:
             return 0
 
     def remove(self, container: str) -> None:
-        """Take it away, running or not. Raises: EngineError."""
+        """Take it away, running or not. Raises: DockerError."""
         with self._asking("removing a container"):
             self._client.api.remove_container(container, force=True, v=True)
 
     def run_in(self, container: str, command: list[str]) -> None:
-        """Run a command in a container that runs. Raises: EngineError if that is not success."""
+        """Run a command in a container that runs. Raises: DockerError if that is not success."""
         api = self._client.api
         with self._asking(f"running {' '.join(command)}"):
             made = api.exec_create(container, command)["Id"]
             text = bytes(api.exec_start(made)).decode("utf-8", "replace").strip()
             code = int(api.exec_inspect(made)["ExitCode"])
         if code != 0:
-            raise EngineError(f"{' '.join(command)} ended with {code}: {text}")
+            raise DockerError(f"{' '.join(command)} ended with {code}: {text}")
 
     def sweep(self, group: str) -> None:
-        """Remove all containers and networks of a group. Raises: EngineError."""
+        """Remove all containers and networks of a group. Raises: DockerError."""
         filters = {"label": f"{LABEL}={group}"}
         with self._asking(f"removing what {group} left"):
             for one in self._client.api.containers(all=True, filters=filters):
@@ -238,21 +242,21 @@ class Engine:
                 self._client.api.remove_network(one["Id"])
 
 
-def connect() -> Engine:
-    """The engine that answers, found as Docker's own tools do. Raises: EngineError."""
+def connect() -> Docker:
+    """The engine that answers, found as Docker's own tools do. Raises: DockerError."""
     try:
         import docker  # noqa: PLC0415
         import requests  # noqa: PLC0415
     except ImportError as error:
-        raise EngineError("no Docker SDK: pip install 'tanist[containers]'") from error
+        raise DockerError("no Docker SDK: pip install 'tanist[containers]'") from error
     errors = (docker.errors.DockerException, requests.exceptions.RequestException)
     try:
         client = docker.from_env(timeout=CALL_S)
         client.ping()
     except errors as error:
         remedy = "start Docker, or run the command through interop/engine"
-        raise EngineError(f"no container engine answers: {remedy}") from error
-    return Engine(client, errors)
+        raise DockerError(f"no container engine answers: {remedy}") from error
+    return Docker(client, errors)
 
 
 def frames(attached: Any) -> Iterator[tuple[int, bytes]]:  # noqa: ANN401
