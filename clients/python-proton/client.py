@@ -76,6 +76,8 @@ class Client(MessagingHandler):
 
     def __init__(self, out: TextIO) -> None:
         super().__init__(prefetch=0, auto_accept=False)
+        self.name = "python-proton"
+        self.capabilities = CAPABILITIES
         self.report = Reporter(out, self.later)
         self.container = Container(self)
         self.unique = f"python-proton-{os.getpid()}-{time.monotonic_ns():x}"
@@ -141,8 +143,8 @@ class Client(MessagingHandler):
             "machine": platform.platform(),
         }
         self.report.reply(
-            "init_ok", request, client="python-proton", protocol=PROTOCOL, versions=versions,
-            capabilities=CAPABILITIES, now_ns=time.monotonic_ns(),
+            "init_ok", request, client=self.name, protocol=PROTOCOL, versions=versions,
+            capabilities=self.capabilities, now_ns=time.monotonic_ns(),
         )  # fmt: skip
 
     def _connect(self, request: dict[str, Any]) -> None:

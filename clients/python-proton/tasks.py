@@ -321,7 +321,8 @@ class SendTask(Task):
     def _tick(self) -> None:
         if not self._ticking:
             self._ticking = True
-            self.client.later(TICK_S, self._ticked)
+            due = self.started + self.count / self.rate - time.monotonic()
+            self.client.later(max(TICK_S, due), self._ticked)
 
     def _ticked(self) -> None:
         self._ticking = False

@@ -424,6 +424,7 @@ CAPABILITIES: Final[dict[str, str]] = {
     "connection_events": "writes `disconnected` and `reconnected`",
     "failover_exchange": "obeys `failover` = `exchange`",
     "reopen": "obeys `reopen`",
+    "crowd": "has a connection for each task, so nobody can tell whose is lost",
     "hold": "obeys `hold` and knows `settle`",
     "transaction": "obeys `transaction`",
     "delay": "obeys `delay_ms`",

@@ -62,17 +62,30 @@ def under_way(ops: Operations, tasks: set[Task]) -> dict[str, int]:
     return dict(out)
 
 
+def capabilities(init_ok: object) -> list[str]:
+    """The words in a program's greeting."""
+    return list(init_ok.get("capabilities", [])) if isinstance(init_ok, dict) else []
+
+
 def beside(ops: Operations) -> list[tuple[int, set[Task]]]:
     """What broke beside the failovers: when, and whose tasks. A program that the drill killed or
-    stopped leaves its messages to others. The first loss that a program reports
+    stopped leaves its messages to others. Of a crowd nobody can tell whose connection was lost, so
+    it gets nothing explained but failovers. The first loss that a program reports
     after a failover is that failover; further ones, and connections that it opened anew, are its
     own."""
     failovers = [note.t for note in history.failovers(ops.records)]
     tasks = {*ops.senders, *ops.receivers}
     out: list[tuple[int, set[Task]]] = []
     last: dict[str, int] = {}
+    crowds = {
+        note.source
+        for note in history.notes(ops.records, "client")
+        if "crowd" in capabilities(note.event["init_ok"])
+    }
     for record, _ in history.messages(ops.records, protocol.Disconnected):
         source = record.source
+        if source in crowds:
+            continue
         known = bisect_right(failovers, record.t)
         if last.get(source, 0) == known:
             out.append((record.t, {task for task in tasks if task[0] == source}))

@@ -11,6 +11,7 @@ from typing import Final
 
 from tanist_interop import history, protocol
 from tanist_interop.checkers.cells import Cast, Cell, Run
+from tanist_interop.checkers.duplicates import capabilities
 
 PROOF: Final = "heartbeat"
 
@@ -73,7 +74,7 @@ def prove(run: Run, cast: Cast, cell: Cell) -> None:
     able = {
         note.source
         for note in history.notes(run.ops.records, "client")
-        if "connection_events" in _capabilities(note.event["init_ok"])
+        if "connection_events" in capabilities(note.event["init_ok"])
     }
     if not able.issuperset(cast.sources):
         cell.unable("the library does not tell when it loses a connection")
@@ -106,7 +107,3 @@ def _judge_notice(run: Run, cast: Cast, cell: Cell, noticed: dict[str, float]) -
             cell.wrong(f"{source} never told that its broker was gone")
         elif noticed[source] > limit:
             cell.wrong(f"{source} noticed after {noticed[source]} s, more than {limit:g} s")
-
-
-def _capabilities(init_ok: object) -> list[str]:
-    return list(init_ok.get("capabilities", [])) if isinstance(init_ok, dict) else []

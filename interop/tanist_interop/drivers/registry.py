@@ -34,6 +34,8 @@ class ClientSpec:
     remedy: str = DEFAULT_REMEDY
     shared: bool = False
     """One process for its sender and its receiver."""
+    crowd: bool = False
+    """A connection for each task: only for scenarios with a crowd, and for these only."""
     optional: bool = False
     """Its library cannot be had everywhere: that it is not run is no failure, in CI neither."""
 
@@ -60,6 +62,7 @@ def parse(path: Path) -> ClientSpec:
         needs=str(value.get("needs", "")),
         remedy=str(value.get("setup", DEFAULT_REMEDY)),
         shared=bool(value.get("shared", False)),
+        crowd=bool(value.get("crowd", False)),
         optional=bool(value.get("optional", False)),
     )
 

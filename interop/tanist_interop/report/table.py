@@ -21,10 +21,12 @@ COLUMNS: Final = (
 """Key of a total-queue figure and its heading."""
 
 MAX_PROBLEMS: Final = 20
+MAX_FLOWS: Final = 40
+"""A crowd has hundreds, and nobody reads so many rows."""
 
 
 def rows(results: Results) -> list[list[str]]:
-    """Heading, one row per flow (a matrix has a table of its own), one for all."""
+    """Heading, one row per flow (a matrix has a table, a crowd too many), one for all."""
     out = [["", *(heading for _, heading in COLUMNS)]]
     drained = results["verdicts"].get("total-queue", "unknown") != "unknown"
 
@@ -34,7 +36,8 @@ def rows(results: Results) -> list[list[str]]:
             f"{figures.get(key, 0):,}" if drained or key != "lost" else "?" for key, _ in COLUMNS
         ]
 
-    for flow in [] if "matrix" in results["figures"] else results["flows"]:
+    few = "matrix" not in results["figures"] and len(results["flows"]) <= MAX_FLOWS
+    for flow in results["flows"] if few else []:
         label = f"{flow['sender']} > {', '.join(flow['receivers'])}"
         out.append([label, *cells(flow)])
     out.append(["all", *cells(results["figures"].get("total-queue", {}))])

@@ -88,9 +88,13 @@ def run(options: Options, say: Callable[[str], None]) -> int:
                 left_out += grid.left_out(scenario.fault, names, list(PROOFS), problem)
                 values += [Valid.FALSE] if options.not_run_fails else []
                 continue
+            able = [spec for spec in clients if spec.crowd == bool(scenario.crowd)]
+            if not able:
+                screen(f"{scenario.name} not run: none of these clients is for it")
+                continue
             total = options.repeat * len(options.scenarios)
             screen.begin(len(runs) + 1, total, f"{scenario.name}, seed {seed}")
-            taken = drawn(clients, options.draw, seed) if options.draw else clients
+            taken = drawn(able, options.draw, seed) if options.draw and not scenario.crowd else able
             folder, verdict, seconds = run_once(options, scenario, taken, seed, screen)
             values.append(verdict.valid)
             found = verdict.as_json()
@@ -99,6 +103,8 @@ def run(options: Options, say: Callable[[str], None]) -> int:
             for note in _not_run(found):
                 missing[str(note["client"])] = note
             clients = [spec for spec in clients if spec.name not in missing] or clients
+    if not runs:
+        values.append(Valid.UNKNOWN)
     if len(runs) > 1:
         screen("")
         screen(table.summary(runs))

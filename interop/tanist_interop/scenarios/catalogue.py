@@ -87,6 +87,26 @@ SOAK: Final = Scenario(
     checks=(*BASE_CHECKS, "failover", "rejoin"),
 )
 
+CROWD: Final = Scenario(
+    name="crowd",
+    summary="SIGKILL the primary of a thousand clients, which all reconnect at once",
+    fault="kill",
+    promote=True,
+    heal=True,
+    crowd=500,
+    acknowledged_min=3_000,
+    each_min=2,
+    fault_after=(1_500, 2_000),
+    total_rate_per_s=250.0,
+    window=1,
+    prefetch=2,
+    ack_every=1,
+    client_heartbeat_s=10,
+    empty_s=3.0,
+    broker_options=("--max-connections=2000", "--max-negotiate-time=60000"),
+    checks=(*BASE_CHECKS, "failover", "rejoin"),
+)
+
 REDELIVERED: Final = Scenario(
     name="redelivered",
     summary="hold messages; kill, release, modify, reject, roll back, fail over: who marks them?",
@@ -130,6 +150,7 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         BACKUP_ADDRESS_FIRST,
         FAILOVER_EXCHANGE,
         CHANGED_URLS,
+        CROWD,
         REDELIVERED,
         DELAYED,
         TYPES,

@@ -54,6 +54,9 @@ class Scenario:
     """A soak with fewer failovers shows nothing."""
     flows_each: int = 1
     """Queues that each client sends to; each has another receiver, as far as there are others."""
+    crowd: int = 0
+    """So many queues, each with a sender and a receiver that have connections of their own: only
+    for a program that opens one for each task."""
     matrix: bool = False
     """Instead, each client sends to every client, itself too, each through a queue of its own."""
     flow_min: int = 0
@@ -145,10 +148,18 @@ def alone(clients: list[str]) -> list[Flow]:
     return [Flow(f"drill.{name}", f"{name}.stream", name, name) for name in clients]
 
 
+def crowd(client: str, count: int) -> list[Flow]:
+    """One program sends to itself through so many queues."""
+    numbers = range(1, count + 1)
+    return [Flow(f"drill.{n}", f"{client}.{n}", client, client) for n in numbers]
+
+
 def planned(scenario: Scenario, clients: list[str]) -> list[Flow]:
     """The flows of a scenario between these clients."""
     if scenario.course == "proofs":
         return alone(clients)
+    if scenario.crowd:
+        return crowd(clients[0], scenario.crowd)
     return matrix(clients) if scenario.matrix else flows(clients, scenario.flows_each)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tanist_interop import protocol
 from tanist_interop.checkers import duplicates
-from tanist_interop.checkers.duplicates import breaks, check
+from tanist_interop.checkers.duplicates import beside, breaks, check
 from tanist_interop.checkers.finding import Valid
 from tanist_interop.checkers.operations import read
 
@@ -174,3 +174,13 @@ def test_the_last_message_of_a_line_may_have_come_after_a_break(story):
     story.ms += 200
     lose(story, "r")
     assert finding(story).valid is Valid.FALSE
+
+
+@pytest.mark.parametrize(("words", "count"), [([], 1), (["crowd"], 0)])
+def test_of_a_crowd_nobody_can_tell_whose_connection_was_lost(story, words, count):
+    story.run()
+    greeting = {"client": "c", "capabilities": words}
+    story.add("s", {"type": "client", "init_ok": greeting, "offset_ns": 0})
+    story.sender()
+    story.say("s", protocol.Disconnected(story.ms * 1_000_000))
+    assert len(beside(read(story.records))) == count

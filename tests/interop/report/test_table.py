@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tanist_interop import protocol
-from tanist_interop.report.table import render, summary
+from tanist_interop.report.table import render, rows, summary
 
 
 def test_the_table_of_a_good_run(results):
@@ -129,3 +129,8 @@ def test_what_became_of_held_messages(story):
     assert lines[3] == ("x 10/10, marked 10 WRONG 10/10, marked 1 0/10, dead 10 unsupported")
     assert "unsupported: x, rolled-back: no transactions" in lines
     assert not any(line.startswith("order") for line in lines)
+
+
+def test_a_crowd_has_no_row_per_flow(results):
+    results["flows"] *= 100
+    assert len(rows(results)) == 2

@@ -171,3 +171,25 @@ def test_brokers_get_the_options_of_the_scenario_first(options):
     assert campaign.settings(options(broker_options=("--b=2",)), scenario).options == (
         "--a=1", "--b=2",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "taken"), [("no-fault", ["a"]), ("crowd", ["b"])])
+def test_a_crowd_is_for_its_scenario_and_for_no_other(options, monkeypatch, name, taken):
+    first, second = options().clients
+    seen = []
+
+    def note(_options, _scenario, clients, *_):
+        seen.extend(spec.name for spec in clients)
+        raise StopIteration
+
+    monkeypatch.setattr(campaign, "run_once", note)
+    changed = options(scenarios=[CATALOGUE[name]], clients=[first, replace(second, crowd=True)])
+    with pytest.raises(StopIteration):
+        campaign.run(changed, print)
+    assert seen == taken
+
+
+def test_a_scenario_that_none_of_the_clients_is_for_shows_nothing(options):
+    said = []
+    assert campaign.run(options(scenarios=[CATALOGUE["crowd"]]), said.append) == 2
+    assert said == ["crowd not run: none of these clients is for it"]

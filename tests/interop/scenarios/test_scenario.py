@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tanist_interop.scenarios.catalogue import (
+    CROWD,
     KILL_PRIMARY,
     REDELIVERED,
     SOAK,
@@ -91,3 +94,10 @@ def test_in_a_matrix_each_client_sends_to_each():
     assert len({flow.queue for flow in plan}) == len({flow.producer for flow in plan}) == 9
     assert planned(KILL_PRIMARY, ["a", "b", "c"]) == plan
     assert planned(SOAK, ["a", "b", "c"]) == flows(["a", "b", "c"], 2)
+
+
+def test_a_crowd_is_one_program_with_many_queues():
+    flows = planned(replace(CROWD, crowd=3), ["x"])
+    assert [(f.queue, f.producer, f.sender, f.receiver) for f in flows] == [
+        ("drill.1", "x.1", "x", "x"), ("drill.2", "x.2", "x", "x"), ("drill.3", "x.3", "x", "x"),
+    ]  # fmt: skip
