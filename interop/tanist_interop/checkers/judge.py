@@ -56,7 +56,9 @@ CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     redelivery.NAME: lambda s: redelivery.check(s.ops),
     duplicates.NAME: lambda s: duplicates.check(s.ops),
     failover.NAME: lambda s: failover.check(
-        s.ops, max(1, int(s.number("failovers_min"))), s.scenario.get("failover") == "exchange"
+        s.ops,
+        max(1, int(s.number("failovers_min"))),
+        s.scenario.get("failover") == "exchange" or s.scenario.get("links") == "virtual",
     ),
     matrix.NAME: lambda s: matrix.check(s.ops, int(s.number("flow_min"))),
     outcomes.NAME: lambda s: outcomes.check(s.ops),

@@ -23,6 +23,9 @@ DEPOSED: Final = "Shutting down: deposed"
 BROKERS_URL: Final = "--ha-brokers-url="
 
 
+VIRTUAL: Final = 0
+"""The route to this node is the one that moves."""
+
 LIBFAKETIME: Final = ("/usr/lib", "faketime/libfaketime.so.1")
 """Where Debian's package libfaketime has it: below a folder named for the machine."""
 
@@ -61,22 +64,38 @@ class LinkedCluster(LocalCluster):
     """As ``LocalCluster``; ``links`` says what happens between its brokers."""
 
     def __init__(
-        self, folder: Path, settings: Settings, clients: bool, clock: bool = False
+        self,
+        folder: Path,
+        settings: Settings,
+        clients: bool,
+        clock: bool = False,
+        virtual: bool = False,
     ) -> None:
+        """``clients``: the links of clients can fail, too. ``clock``: clocks can jump. ``virtual``:
+        clients know one address only, which moves to whoever is promoted. Raises: HostError."""
         self._clock = folder / "clock" if clock else None
         if self._clock is not None:
             self._clock.write_text("+0\n", "ascii")
             settings = replace(settings, qpidd=(*faked(self._clock), *settings.qpidd))
         super().__init__(folder, settings)
         self.links = Proxies()
-        self._clients = clients
+        self._clients = clients or virtual
+        self._virtual = virtual
         self._deposed: set[str] = set()
 
     def addresses(self) -> list[str]:
         """Where clients reach every node."""
         if not self._clients or not self.links.routes:
             return super().addresses()
+        if self._virtual:
+            return [self.links.address(CLIENTS, VIRTUAL)]
         return [self.links.address(CLIENTS, node) for node in range(len(self.nodes))]
+
+    def promote(self, node: int) -> None:
+        """As ``LocalCluster``; a virtual address moves along, as a resource manager moves it."""
+        super().promote(node)
+        if self._virtual:
+            self.links.point(CLIENTS, VIRTUAL, node)
 
     def peer_addresses(self) -> list[str]:
         """Where every node listens: the operator is in the room with them."""

@@ -240,6 +240,7 @@ class Proxies:
 
     def __init__(self) -> None:
         self.routes: dict[tuple[int, int], Route] = {}
+        self._ports: list[int] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="proxies", daemon=True)
 
@@ -250,6 +251,7 @@ class Proxies:
         pairs = [(source, target) for source in nodes for target in nodes if source != target]
         pairs += [(CLIENTS, target) for target in nodes] if clients else []
         listeners = choose(len(pairs))
+        self._ports = list(ports)
         self._thread.start()
         for (source, target), listener in zip(pairs, listeners, strict=True):
             route = Route(source, target, ports[target], listener.getsockname()[1])
@@ -263,6 +265,12 @@ class Proxies:
     def tap(self, dialler: int, target: int, tap: Tap | None) -> None:
         """Let ``tap`` see and change what passes from now on. It runs in the thread of the loop."""
         self.routes[dialler, target].tap = tap
+
+    def point(self, dialler: int, target: int, node: int) -> None:
+        """Let the way from ``dialler`` to ``target`` lead to another node now, as an address
+        that moves. Connections that are there stay where they are."""
+        route = self.routes[dialler, target]
+        self._call(partial(setattr, route, "target_port", self._ports[node]))
 
     def block(self, source: int, target: int) -> None:
         """Let nothing pass from ``source`` to ``target``, and no new connection between them."""

@@ -47,17 +47,18 @@ class Place:
         """The host of one run, which must not be ``missing`` anything; nothing is started yet."""
         if self.engine is None:
             if scenario.links:
-                clients = scenario.links == "clients"
-                return LinkedCluster(folder, settings, clients, scenario.clock), Program
+                clients, virtual = scenario.links == "clients", scenario.links == "virtual"
+                cluster = LinkedCluster(folder, settings, clients, scenario.clock, virtual)
+                return cluster, Program
             return LocalCluster(folder, settings), Program
         engine = self.engine
-        cluster = ContainerCluster(folder, in_image(settings), engine)
+        boxes = ContainerCluster(folder, in_image(settings), engine)
 
         def start_program(name: str, spec: ClientSpec, log: Path, inbox: Inbox) -> ContainerProgram:
-            network, group = cluster.network, cluster.group
+            network, group = boxes.network, boxes.group
             return ContainerProgram(name, spec, log, inbox, engine, network, group)
 
-        return cluster, start_program
+        return boxes, start_program
 
 
 def in_image(settings: Settings) -> Settings:

@@ -67,6 +67,14 @@ FAILOVER_EXCHANGE: Final = Scenario(
     checks=(*BASE_CHECKS, "failover", "rejoin"),
 )
 
+VIRTUAL_ADDRESS: Final = replace(
+    FAILOVER_EXCHANGE,
+    name="virtual-address",
+    summary="SIGKILL the primary; clients know one address only, which moves to the promoted one",
+    failover="addresses",
+    links="virtual",
+)
+
 CHANGED_URLS: Final = replace(
     FAILOVER_EXCHANGE,
     name="changed-urls",
@@ -150,6 +158,7 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         BACKUP_ADDRESS_FIRST,
         FAILOVER_EXCHANGE,
         CHANGED_URLS,
+        VIRTUAL_ADDRESS,
         CROWD,
         REDELIVERED,
         DELAYED,

@@ -69,7 +69,7 @@ class Scenario:
     ``qpid-ha set`` makes them tell all."""
     links: str = ""
     """What passes through proxies: nothing, what brokers tell each other (``nodes``), or also what
-    clients tell brokers (``clients``)."""
+    clients tell brokers (``clients``); or clients know one ``virtual`` address, which moves."""
     losses: str = ""
     """When a client may tell of a lost connection: never, at the fault (``reset``: as soon as the
     system tells it; ``silence``: after two heartbeats), or whenever it likes (``any``)."""

@@ -6,6 +6,7 @@ from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Settings
 from tanist_interop.hosts.linked import LinkedCluster, faked
 from tanist_interop.hosts.operator import HostError
+from tests.interop.fake_broker import ask
 
 
 @pytest.fixture
@@ -47,6 +48,21 @@ def test_clients_too_where_their_links_may_fail(cluster):
     assert not set(subject.addresses()) & set(own)
     command = subject.command(subject.nodes[0], 3, subject.folder / "log")
     assert option(command, "ha-public-url") == ",".join(subject.addresses())
+
+
+def test_one_address_that_moves_to_whoever_is_promoted(tmp_path, fake_qpidd, fake_qpid_ha):
+    settings = Settings(fake_qpidd, fake_qpid_ha)
+    subject = LinkedCluster(tmp_path, settings, clients=False, virtual=True)
+    try:
+        subject.start()
+        subject.form(10)
+        (address,) = subject.addresses()
+        assert ask(address, "status", 1) == "active"
+        subject.kill(0)
+        subject.promote(2)
+        assert ask(address, "status", 1) == "active"
+    finally:
+        subject.stop()
 
 
 def test_a_refused_promotion_says_why(cluster):

@@ -130,6 +130,17 @@ def test_what_is_severed_is_lost(links, ends):
     assert over(ends.near)
 
 
+def test_an_address_that_moves(links, ends, listener):
+    ends.near.sendall(b"x")
+    assert ends.far.recv(1) == b"x"
+    links.point(0, 1, 0)  # where nobody listens
+    host, port = links.address(0, 1).split(":")
+    with socket.create_connection((host, int(port)), timeout=2) as end:
+        assert over(end)
+    ends.near.sendall(b"y")
+    assert ends.far.recv(1) == b"y", "what is there stays where it is"
+
+
 def test_a_slow_link(links, ends):
     links.slow(0, 1, 0.2, 0.0)
     began = time.monotonic()
