@@ -39,19 +39,19 @@ def limit_s(client: str, heartbeat_s: float) -> float:
     return intervals * heartbeat_s + more_s + SLACK_S
 
 
-def losses(run: Run, source: str) -> list[int]:
-    """When a program told that it lost its connection. One that it gave up itself, because its
-    library had (``reopened`` says so, for the same reason), was not lost."""
+def losses(run: Run, source: str) -> dict[int, bool]:
+    """When a program told that it lost its connection, and whether it gave it up itself, because
+    its library had: ``reopened`` says so, for the same reason."""
     records = run.ops.records
     own = {
         (record.source, event.reason)
         for record, event in history.messages(records, protocol.Reopened)
     }
-    return [
-        record.t
+    return {
+        record.t: (source, event.reason) in own
         for record, event in history.messages(records, protocol.Disconnected)
-        if record.source == source and (source, event.reason) not in own
-    ]
+        if record.source == source
+    }
 
 
 def window(run: Run) -> tuple[int, int]:
@@ -85,7 +85,8 @@ def prove(run: Run, cast: Cast, cell: Cell) -> None:
         times = losses(run, source)
         after = [t for t in times if begin and t >= begin]
         notice = after[:1] if run.losses in MUST_NOTICE else []
-        causeless = [t for t in times if not begin <= t <= end and t not in notice]
+        lost = [t for t, given_up in times.items() if not given_up and t not in notice]
+        causeless = [t for t in lost if not begin <= t <= end]
         if causeless:
             first = (causeless[0] - run.ops.span[0]) / 1e9
             cell.wrong(f"{source} lost a connection without cause {len(causeless)} times, first "

@@ -47,6 +47,16 @@ def test_one_that_its_library_gave_up_was_not_lost(tale):
     assert subject.go_on().requeue().end().cell("heartbeat") == ("valid", "")
 
 
+def test_but_a_library_that_gave_up_has_noticed(tale):
+    subject = tale().begin().load().stream()
+    story = subject.story
+    subject.fault(silent=("x.send",))
+    t = story.ms * 1_000_000
+    story.add("x.send", {"type": "disconnected", "t": t, "reason": "SessionException"}, t)
+    story.say("x.send", protocol.Reopened(1, 3, "SessionException"))
+    assert subject.go_on().requeue().end().cell("heartbeat") == ("valid", "")
+
+
 def test_one_that_is_lost_before_the_fault(tale):
     subject = tale().begin().load()
     subject.story.add("x.send", {"type": "disconnected", "t": 1, "reason": ""})

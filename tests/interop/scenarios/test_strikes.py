@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tanist_interop.faults.process import FAULTS
@@ -35,6 +35,7 @@ def test_everything_is_drawn_sooner_or_later():
         assert low <= min(values) < max(values) <= high
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 2), st.sets(st.integers(0, 2)))
 def test_a_copy_is_always_left(seed, primary, backups):
     """Whoever is hit, one backup in sync remains."""
