@@ -91,9 +91,12 @@ Proof = Callable[[Run, Cast, Cell], None]
 
 
 def casts(records: history.Records) -> Iterator[Cast]:
-    """Every client of the run, in order."""
+    """Every client of the run that can run here, in order."""
+    absent = {note.event["client"] for note in history.notes(records, "not_run")}
     for note in history.notes(records, "cast"):
         event = note.event
+        if event["client"] in absent:
+            continue
         producers = event["producers"]
         assert isinstance(producers, list)
         yield Cast(

@@ -121,6 +121,8 @@ class Proofs(Play):
         """Without those that the fault is not for."""
         for client in self.left_out:
             self._cast(client, UNBOUNDED[client])
+        for spec in self.plan.clients:
+            self._cast(spec.name, "")
         if not self.plan.clients:
             raise DrillError("this fault is for none of the clients")
         super().launch()
@@ -129,7 +131,6 @@ class Proofs(Play):
         """Who is here; who can hold messages, and how?"""
         super().muster()
         for flow in self.flows:
-            self._cast(flow.sender, "")
             self.held.append(Holding(flow.sender, unsupported=self._incapable(flow.sender)))
 
     def connect(self) -> None:

@@ -45,6 +45,7 @@ BASE: Final = Scenario(
     window=20,
     prefetch=20,
     link_heartbeat_s=2,
+    client_heartbeat_s=2,
     reopen=True,
     broker_options=(BACKUP_TIMEOUT,),
     checks=(*BASE_CHECKS, "rejoin", "proofs"),
@@ -117,7 +118,9 @@ MATRIX: Final[tuple[Scenario, ...]] = (
         CALM, "lossy-clients", "links of clients stall and break", links="clients", losses="any",
     ),
     _named(CALM, "kill-client", "SIGKILL whoever receives", heal=False, fault_s=0.0),
-    _named(CALM, "pause-client", "SIGSTOP whoever receives until dropped", losses="any"),
+    _named(
+        CALM, "pause-client", "SIGSTOP whoever receives until dropped", losses="any", fault_s=6.0,
+    ),
     _named(CALM, "clock-jump", "the brokers' clocks jump an hour ahead, and back", clock=True),
 )  # fmt: skip
 """Every fault, in the order of the catalogue of faults."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tanist_interop.checkers.cells import Cell, fault_begin, worst
+from tanist_interop.checkers.cells import Cell, casts, fault_begin, worst
 from tanist_interop.checkers.finding import Valid
 
 
@@ -28,6 +28,13 @@ def test_what_is_wrong_stays_wrong():
     subject.wrong("lost")
     subject.unclear("not drained")
     assert (subject.verdict, subject.findings) == ("invalid", ["lost", "not drained"])
+
+
+def test_a_client_that_cannot_run_here_has_no_cells(story):
+    for client in ("a", "b"):
+        story.note("cast", client=client, sender="s", receiver="r", producers=[], unsupported="")
+    story.note("not_run", client="a", reason="no Java", remedy="get it", optional=False)
+    assert [cast.client for cast in casts(story.records)] == ["b"]
 
 
 def test_the_fault_is_what_comes_after_the_freeze(story):
