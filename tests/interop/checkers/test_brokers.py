@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tanist_interop import protocol
 from tanist_interop.checkers.brokers import (
     ALLOWANCE_BYTES,
     GROWTH_MAX_BYTES,
@@ -86,3 +87,12 @@ def test_few_starts_are_no_trend(story):
     lives(story, *[1000] * (YOUNG_MIN - 2), 1000 + 2 * YOUNG_ALLOWANCE_BYTES)
     assert finding(story).valid is Valid.TRUE
     assert "young_bytes" not in finding(story).figures
+
+
+@pytest.mark.parametrize(("body_bytes", "valid"), [(10_000_000, Valid.TRUE), (100, Valid.FALSE)])
+def test_large_messages_may_leave_something_behind(story, body_bytes, valid):
+    story.note("memory", node="n1", bytes=100, moment="ready")
+    send = protocol.Send(3, "q", "p", 1, 2, body_bytes=body_bytes)
+    story.told("s", send)
+    story.note("memory", node="n1", bytes=101 + ALLOWANCE_BYTES, moment="end")
+    assert finding(story).valid is valid

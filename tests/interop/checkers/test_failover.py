@@ -108,3 +108,16 @@ def test_the_spread():
     assert spread([]) == {}
     assert spread([3.0, 1.0, 2.0]) == {"p50": 2.0, "p95": 2.0, "max": 3.0}
     assert spread([float(n) for n in range(101)]) == {"p50": 50.0, "p95": 95.0, "max": 100.0}
+
+
+def test_a_sender_that_had_ended_need_not_go_on(story):
+    story.run()
+    story.sender("s", 2, "held", "p2")
+    story.ended("s", 0, "count", task=2)
+    story.sender()
+    story.sent(1)
+    story.fault()
+    story.mark("promote_begin", node="n2")
+    story.mark("promoted", node="n2")
+    story.sent(2)
+    assert finding(story).valid is Valid.TRUE

@@ -79,3 +79,29 @@ def test_each_message_has_the_time_at_which_it_came_first(ranges):
         n: model.get(n) for n in range(-10, 45)
     }
     assert subject.time_of(("nobody", 1)) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(RANGES, st.integers(0, 10))
+def test_what_had_come_in_by_then(ranges, t):
+    subject, model = Dated(), {}
+    for moment, (first, last) in enumerate(ranges):
+        subject.put("p", first, last, moment)
+        for number in range(first, last + 1):
+            model.setdefault(number, moment)
+    expected = {number for number, moment in model.items() if moment <= t}
+    assert set(subject.until(t).of("p")) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(RANGES, RANGES)
+def test_messages_of_both(ours, theirs):
+    one, other = Messages(), Messages()
+    for first, last in ours:
+        one.add("p", first, last)
+    for first, last in theirs:
+        other.add("p", first, last)
+        other.add("q", first, last)
+    both = one | other
+    assert set(both.of("p")) == numbers_of(ours) | numbers_of(theirs)
+    assert set(both.of("q")) == numbers_of(theirs)

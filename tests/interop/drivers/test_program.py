@@ -98,3 +98,17 @@ def test_a_program_is_killed_with_its_children(start):
             if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
                 raise ProcessLookupError  # dead, and nobody has asked for it yet
             time.sleep(0.01)
+
+
+def test_a_program_that_is_stopped_goes_on(start):
+    code = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
+    program, inbox = start(*python(code))
+    line = '{"type":"done","in_reply_to":5}'
+    program.write(line)
+    assert inbox.get(timeout=5).message == protocol.Done(5)
+    program.suspend()
+    program.write(line)
+    with pytest.raises(queue.Empty):
+        inbox.get(timeout=0.3)
+    program.resume()
+    assert inbox.get(timeout=5).message == protocol.Done(5)

@@ -19,6 +19,7 @@ def write(folder, name, value):
 
 def test_clients_are_found_in_order(tmp_path):
     more = {"needs": "luck", "shared": True, "protocol": "amqp1.0", "optional": True}
+    more["crowd"] = True
     write(tmp_path, "b", {"name": "b", "command": ["./run"], **more})
     write(tmp_path, "a", {"name": "a", "command": ["x", "y"], "setup": "apt"})
     (tmp_path / "setup").write_text("")
@@ -29,6 +30,7 @@ def test_clients_are_found_in_order(tmp_path):
     assert (found["b"].needs, found["b"].shared, found["a"].shared) == ("luck", True, False)
     assert (found["b"].protocol, found["a"].protocol) == ("amqp1.0", "amqp0-10")
     assert (found["b"].optional, found["a"].optional) == (True, False)
+    assert (found["b"].crowd, found["a"].crowd) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,12 @@ class Program:
         else:
             self.say(protocol.Done(request["id"]))
 
+    def suspend(self):
+        self.lines.append("suspend")
+
+    def resume(self):
+        self.lines.append("resume")
+
     def kill(self):
         self.inbox.put(Gone(self.name, time.monotonic_ns(), -9))
 
@@ -199,3 +205,15 @@ def test_nothing_ticks_while_programs_are_ended(journal, tmp_path):
     crew._tick = lambda: pytest.fail("the brokers may be gone")
     crew._ticked = 0.0
     crew.end()
+
+
+def test_what_is_done_to_programs_is_noted(journal, tmp_path):
+    crew, member = muster(journal, tmp_path)
+    crew.pause(member)
+    crew.resume(member)
+    crew.kill(member)
+    assert member.program.lines[-2:] == ["suspend", "resume"]
+    notes = [note.event for note in history.notes(written(journal), "mark")]
+    assert [(note["name"], note["program"]) for note in notes] == [
+        ("pause", "x"), ("resume", "x"), ("kill", "x"),
+    ]  # fmt: skip
