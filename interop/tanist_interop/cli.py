@@ -30,6 +30,9 @@ except ModuleNotFoundError as error:  # the broker is installed without what onl
     sys.exit(f"tanist-interop needs {error.name}: pip install 'tanist[interop]'")
 
 USAGE_ERROR: Final = 64
+CLOSED: Final = 141
+"""Whoever read the output has gone, and no verdict was told: what a shell makes of SIGPIPE."""
+
 DEFAULT: Final = "kill-primary"
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 SOAK_MIN_S: Final = 10
@@ -153,28 +156,37 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as error:
         return USAGE_ERROR if error.code else 0  # argparse says 2, which means unknown here
     try:
-        if options.command == "run":
-            return run(options)
-        return COMMANDS[options.command](options)
-    except KeyError as error:
-        return _usage(f"there is no {error}; see --list")
-    except BrokenPipeError:  # whoever read this has seen enough
+        return run(options) if options.command == "run" else look_back(options)
+    except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return CLOSED
+
+
+def look_back(options: argparse.Namespace) -> int:
+    """Any other command than ``run``."""
+    try:
+        return COMMANDS[options.command](options)
+    except BrokenPipeError:
+        raise
     except (BadClient, archive.NoRun, history.DamagedHistory, OSError) as error:
         return _usage(str(error))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run scenarios. Raises: KeyError for a name that nothing has, BadClient, OSError."""
-    there = discover(options.clients_dir)
-    if options.list:
-        _say(listing(there))
-        return 0
-    scenarios = choose_scenarios(options.scenario or DEFAULT)
-    if options.matrix:
-        scenarios = chosen(options.matrix)
-    clients = choose_clients(options.clients, there)
+    """Run scenarios."""
+    try:
+        there = discover(options.clients_dir)
+        if options.list:
+            _say(listing(there))
+            return 0
+        scenarios = choose_scenarios(options.scenario or DEFAULT)
+        if options.matrix:
+            scenarios = chosen(options.matrix)
+        clients = choose_clients(options.clients, there)
+    except KeyError as error:
+        return _usage(f"there is no {error}; see --list")
+    except BadClient as error:
+        return _usage(str(error))
     if not clients:
         return _usage(f"no clients in {options.clients_dir}; see --list and --clients-dir")
     if options.soak and (options.messages or options.scenario not in ("", SOAK.name)):

@@ -60,6 +60,26 @@ def test_help_is_no_error(capsys):
         assert "usage: tanist-interop" in out.out
 
 
+def test_a_reader_who_leaves_gets_no_verdict(tmp_path):
+    for number in range(2000):
+        (tmp_path / f"run-{number:04}-{'x' * 100}").mkdir()
+        (tmp_path / f"run-{number:04}-{'x' * 100}" / "history.jsonl").touch()
+    command = [sys.executable, "-m", "tanist_interop.cli", "list", "--out", str(tmp_path)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (cli.CLOSED, b"")
+
+
+def test_a_bad_client_is_wrong_usage(capsys, clients_dir):
+    (clients_dir / "a" / "client.json").write_text("{")
+    for words in ([], ["--list"], ["clients"]):
+        code, out = run(capsys, *words, "--clients-dir", clients_dir)
+        assert code == cli.USAGE_ERROR
+        assert "client.json" in out.err
+
+
 def test_what_only_the_drill_needs_may_be_missing():
     code = "import sys; sys.modules['matplotlib'] = None; import tanist_interop.cli"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -17,9 +17,9 @@ from tanist_interop.report.columns import Results, align
 from tanist_interop.report.results import programs
 
 PROOFS: Final[dict[str, tuple[str, ...]]] = {
-    "resend": ("total-queue", "failover", "matrix", "stall"),
+    "resend": ("total-queue", "failover", "matrix"),
     "requeue": ("outcomes", "redelivery", "order"),
-    "heartbeat": (),
+    "heartbeat": ("stall",),
     "duplicates": ("duplicates",),
     "values": ("fidelity",),
     "brokers": ("brokers", "rejoin"),
