@@ -10,6 +10,7 @@ next failover; a run in which one did not, or with fewer than wanted, shows noth
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -126,12 +127,12 @@ def senders_at(ops: Operations, t: int) -> set[str]:
 
 
 def spread(values: list[float]) -> dict[str, float]:
-    """Median, 95th percentile and maximum; empty for no values."""
+    """Median, 95th percentile (by the nearest rank) and maximum; empty for no values."""
     ordered = sorted(values)
     if not ordered:
         return {}
-    last = len(ordered) - 1
-    return {"p50": ordered[last // 2], "p95": ordered[last * 95 // 100], "max": ordered[last]}
+    half, most = (math.ceil(share * len(ordered)) - 1 for share in (0.5, 0.95))
+    return {"p50": ordered[half], "p95": ordered[most], "max": ordered[-1]}
 
 
 def faults(records: history.Records) -> dict[str, int]:

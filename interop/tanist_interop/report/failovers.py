@@ -9,6 +9,7 @@ all there is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,12 +100,13 @@ def of_runs(runs: list[Results]) -> dict[str, list[Split]]:
 
 
 def spread(values: list[float]) -> tuple[float, float, float] | None:
-    """Half of them are at most this, 95 of 100, all of them; None for no values."""
+    """Half of them are at most this, 95 of 100, all of them (the nearest rank: always one of the
+    values); None for no values."""
     ordered = sorted(values)
     if not ordered:
         return None
-    last = len(ordered) - 1
-    return ordered[last // 2], ordered[last * 95 // 100], ordered[last]
+    half, most = (math.ceil(share * len(ordered)) - 1 for share in (0.5, 0.95))
+    return ordered[half], ordered[most], ordered[-1]
 
 
 def rows(found: dict[str, list[Split]]) -> list[dict[str, str]]:
@@ -130,7 +132,8 @@ def _told(times: tuple[float, float, float] | None, several: bool) -> str:
 
 def duration(ms: float) -> str:
     """Milliseconds for people, with three digits that count."""
-    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.2f} s"
+    number, unit = (f"{ms:.0f}", "ms") if ms < 1000 else (f"{ms / 1000:.2f}", "s")
+    return f"{number}\N{NO-BREAK SPACE}{unit}"
 
 
 def median_bars(found: dict[str, list[Split]]) -> dict[str, list[Bar]]:

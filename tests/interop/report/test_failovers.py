@@ -15,6 +15,7 @@ def failover(**changes):
     }  # fmt: skip
 
 
+NBSP = "\N{NO-BREAK SPACE}"
 NAMED = {"c.send": "c", "c.receive": "c"}
 
 
@@ -59,7 +60,7 @@ def test_a_confirmation_before_the_new_primary_told_takes_no_negative_time():
 def test_a_run_has_a_row_per_program(story):
     run = document(story.good().verdict().as_json(), 1)
     (row,) = rows(of_runs([run]))
-    assert (row["client"], row["failovers"], row["in all"]) == ("c", "1", "5 ms")
+    assert (row["client"], row["failovers"], row["in all"]) == ("c", "1", f"5{NBSP}ms")
     assert row["recovering"] == "-", "nobody told"
 
 
@@ -67,11 +68,13 @@ def test_of_several_failovers_there_are_three_numbers():
     moments = {"deciding": 10.0, "promoting": 20.0, "recovering": 30.0}
     every = [Split("c", None, moments, float(ms)) for ms in (1000, 40, 70, 50, 60)]
     (row,) = rows({"c": every})
-    assert row["in all"] == "60 ms / 70 ms / 1.00 s"
+    assert row["in all"] == f"60{NBSP}ms / 1.00{NBSP}s / 1.00{NBSP}s"
     assert row["detected"] == "-"
     assert failovers.median_bars({"c": every})["c"][-1][2] == pytest.approx(0.06)
 
 
 def test_spread():
     assert failovers.spread([]) is None
-    assert failovers.spread([3.0, 1.0, 2.0]) == (2.0, 2.0, 3.0)
+    assert failovers.spread([7.0]) == (7.0, 7.0, 7.0)
+    assert failovers.spread([3.0, 1.0, 2.0]) == (2.0, 3.0, 3.0)
+    assert failovers.spread([float(n) for n in range(1, 101)]) == (50.0, 95.0, 100.0)

@@ -9,6 +9,7 @@ from tanist_interop.history import Journal
 from tanist_interop.report import page, proofs
 from tanist_interop.report.results import document
 
+NBSP = "\N{NO-BREAK SPACE}"
 VOID = {"meta", "link", "br", "image", "path", "use", "rect"}
 
 
@@ -54,7 +55,7 @@ def test_a_run_has_everything_on_its_page(read, story):
     found = read(story.good())
     assert found.plots == ["phases", "latency", "throughput", "lanes", "unseen"]
     for text in ("VALID", "kill-primary, seed 7", "again", "total-queue", "12.3 s", "kill primary",
-                 "first confirmation", "5 ms"):  # fmt: skip
+                 "first confirmation", f"5{NBSP}ms"):  # fmt: skip
         assert text in found.texts, text
     assert any(text.startswith("All 20 messages") for text in found.texts)
     assert any(text.startswith("Digests of the replicas are not recorded") for text in found.texts)
@@ -133,7 +134,14 @@ def test_brokers_stand_side_by_side(story, new_story):
     assert "Brokers side by side" not in page.of_runs([("a", first), ("a", first)])
     texts = Reader(page.of_runs([("a", first), ("b", second), ("c", second)])).texts
     at = texts.index("Brokers side by side")
-    assert texts[at + 2 : at + 8] == ["client", "one 1.0", page.UNTOLD, "c", "5 ms (1)", "5 ms (2)"]
+    assert texts[at + 2 : at + 8] == [
+        "client",
+        "one 1.0",
+        page.UNTOLD,
+        "c",
+        f"5{NBSP}ms (1)",
+        f"5{NBSP}ms (2)",
+    ]
 
 
 def test_held_messages_and_values_have_their_tables(story):
