@@ -197,26 +197,57 @@ def _group(
 ) -> dict[str, Any]:
     cells = [cell for folder, run in runs for cell in proofs.cells(run, folder)]
     matrix = proofs.matrix([*cells, *left_out])
-    found = failovers.of_runs([run for _, run in runs])
+    by_fault: dict[str, list[Results]] = {}
+    for _, run in runs:
+        if run["failovers"]:
+            by_fault.setdefault(proofs.fault_of(run["scenario"]), []).append(run)
+    found = {fault: failovers.of_runs(hit) for fault, hit in by_fault.items()}
     return {
         "broker": broker,
         "table": matrix,
         "why": [cell for cell in matrix.there.values() if cell.verdict != "valid"],
-        "splits": _rows(found),
-        "phases": _phases(found, f"phases-{number}"),
+        "medians": _medians("client", found) if len(found) > 1 else [],
+        "faults": [
+            {
+                "fault": fault,
+                "splits": _rows(splits),
+                "phases": _phases(splits, f"phases-{number}-{place}"),
+            }
+            for place, (fault, splits) in enumerate(found.items())
+        ],
     }
 
 
 def _rivals(groups: dict[str, list[tuple[str, Results]]]) -> list[list[str]]:
-    """Heading and a row per client: the median time from the fault to its first new confirmation, a
-    column per broker; empty if there is one broker only."""
+    """Heading and a row per client and fault, a column per broker, as in ``_medians``; empty if
+    there is one broker only."""
     if len(groups) < 2:
         return []
-    found = [failovers.of_runs([run for _, run in group]) for group in groups.values()]
-    out = [["client", *groups]]
-    for client in sorted({name for splits in found for name in splits}):
+    kinds = {
+        proofs.fault_of(run["scenario"])
+        for group in groups.values() for _, run in group if run["failovers"]
+    }  # fmt: skip
+    out: list[list[str]] = []
+    for fault in sorted(kinds):
+        found = {
+            broker: failovers.of_runs(
+                [run for _, run in group if proofs.fault_of(run["scenario"]) == fault]
+            )
+            for broker, group in groups.items()
+        }
+        rows = _medians("client, fault", found)
+        out += rows[:1] if not out else []
+        out += [[f"{row[0]}, {fault}", *row[1:]] for row in rows[1:]]
+    return out
+
+
+def _medians(corner: str, found: dict[str, dict[str, list[failovers.Split]]]) -> list[list[str]]:
+    """Heading and a row per client: a column per fault or broker, with the median time from the
+    fault to the first new confirmation, and of how many failovers."""
+    out = [[corner, *found]]
+    for client in sorted({name for splits in found.values() for name in splits}):
         row = [client]
-        for splits in found:
+        for splits in found.values():
             times = [split.first for split in splits.get(client, []) if split.first is not None]
             spread = failovers.spread(times)
             row.append(f"{failovers.duration(spread[0])} ({len(times)})" if spread else "-")

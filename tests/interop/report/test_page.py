@@ -109,7 +109,7 @@ def test_many_runs_on_one_page(story, new_story):
     assert "./kill%201/report.html" in found.links
     assert found.links.count("./bad/report.html") >= 2, "from the list, and from what is violated"
     assert "total-queue: 1 unexpected: p:99" in " ".join(found.texts)
-    assert found.plots == ["phases-0"]
+    assert found.plots == ["phases-0-0"]
 
 
 def test_runs_that_were_not_made_have_their_cells(story):
@@ -135,13 +135,21 @@ def test_brokers_stand_side_by_side(story, new_story):
     texts = Reader(page.of_runs([("a", first), ("b", second), ("c", second)])).texts
     at = texts.index("Brokers side by side")
     assert texts[at + 2 : at + 8] == [
-        "client",
-        "one 1.0",
-        page.UNTOLD,
-        "c",
-        f"5{NBSP}ms (1)",
+        "client, fault", "one 1.0", page.UNTOLD, "c, kill primary", f"5{NBSP}ms (1)",
         f"5{NBSP}ms (2)",
-    ]
+    ]  # fmt: skip
+
+
+def test_failover_times_of_different_faults_are_not_mixed(story, new_story):
+    first, second = run_of(story.good()), run_of(new_story().good())
+    second["scenario"] = {**second["scenario"], "fault": "suspend"}
+    found = Reader(page.of_runs([("a", first), ("b", second), ("c", second)]))
+    at = found.texts.index("Failover time by client")
+    heading = found.texts.index("client", at)
+    assert found.texts[heading : heading + 6] == [
+        "client", "kill primary", "suspend primary", "c", f"5{NBSP}ms (1)", f"5{NBSP}ms (2)",
+    ]  # fmt: skip
+    assert found.plots == ["phases-0-0", "phases-0-1"]
 
 
 def test_held_messages_and_values_have_their_tables(story):
