@@ -42,11 +42,14 @@ class Split:
     first: float | None
 
     def parts(self) -> dict[str, float | None]:
-        """How long each part took (``detected`` and ``in all`` from the fault)."""
+        """How long each part took (``detected`` and ``in all`` from the fault). A confirmation shows
+        that the new primary serves, whenever the promoting command comes back."""
         out: dict[str, float | None] = {"detected": self.detected}
         before = 0.0
         for phase, _ in PHASES:
             ended = self.moments[phase]
+            if ended is not None and self.first is not None:
+                ended = min(ended, self.first)
             out[phase] = None if ended is None else max(0.0, ended - before)
             before = before if ended is None else max(before, ended)
         out[LAST] = None if self.first is None else max(0.0, self.first - before)

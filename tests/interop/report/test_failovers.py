@@ -54,7 +54,12 @@ def test_who_never_went_on_has_no_last_part():
 
 def test_a_confirmation_before_the_new_primary_told_takes_no_negative_time():
     (split,) = splits(failover(first_ack_ms={"c.send": 490.0}), NAMED)
-    assert split.parts()["first confirmation"] == 0
+    parts = split.parts()
+    assert (parts["recovering"], parts["first confirmation"], parts["in all"]) == (70, 0, 490)
+    assert max(end for _, _, end in split.bars()) == 0.49
+    untold = failover(accept_ms=None, active_ms=None, first_ack_ms={"c.send": 400.0})
+    (split,) = splits(untold, NAMED)
+    assert split.parts()["promoting"] == 100, "the command came back at 480"
 
 
 def test_a_run_has_a_row_per_program(story):
