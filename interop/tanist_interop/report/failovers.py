@@ -42,8 +42,8 @@ class Split:
     first: float | None
 
     def parts(self) -> dict[str, float | None]:
-        """How long each part took (``detected`` and ``in all`` from the fault). A confirmation shows
-        that the new primary serves, whenever the promoting command comes back."""
+        """How long each part took (``detected`` and ``in all`` from the fault). A confirmation
+        shows that the new primary serves, whenever the promoting command comes back."""
         out: dict[str, float | None] = {"detected": self.detected}
         before = 0.0
         for phase, _ in PHASES:
