@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -212,6 +213,7 @@ def run(options: argparse.Namespace) -> int:
         scenarios = [scaled(scenario, options.messages) for scenario in scenarios]
         extra += ("--messages", str(options.messages))
     extra += tuple(f"--broker-option={option}" for option in options.broker_option)
+    signal.signal(signal.SIGTERM, _end)
     with terminal.screen() as shown:
         return campaign.run(_campaign(options, scenarios, clients, extra, place), shown)
 
@@ -226,6 +228,11 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     ),
 }
 """Every command but ``run``."""
+
+
+def _end(number: int, _frame: object) -> None:
+    """Let SIGTERM end a run as Ctrl-C does: brokers and clients are taken down, too."""
+    raise SystemExit(128 + number)
 
 
 def _campaign(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +53,13 @@ def test_a_folder_without_clients(capsys, tmp_path):
     code, out = run(capsys, "--clients-dir", tmp_path)
     assert code == cli.USAGE_ERROR
     assert "no clients" in out.err
+
+
+def test_containers_that_cannot_be_had(capsys, clients_dir, monkeypatch, tmp_path):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    code, out = run(capsys, "--hosts", "docker", "--clients-dir", clients_dir)
+    assert code == cli.USAGE_ERROR
+    assert "--hosts docker: no container engine answers" in out.err
 
 
 def test_help_is_no_error(capsys):
@@ -212,3 +221,35 @@ def test_a_run_from_the_command_line(
     assert status == code
     assert "again: tanist-interop --scenario no-fault --seed 1 --clients a,b" in out.out
     assert "not run: a" in out.out
+
+
+def living(folder):
+    """Processes with this folder among their arguments."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in words:
+            found.append(words)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc to look for them")
+def test_sigterm_takes_brokers_and_clients_down(
+    clients_dir, tmp_path, fake_qpidd, fake_qpid_ha, fake_qpid_config
+):
+    command = [sys.executable, "-m", "tanist_interop.cli", "--hosts", "local", "--soak", "60s"]
+    command += ["--clients-dir", str(clients_dir), "--out", str(tmp_path / "runs")]
+    command += ["--qpidd", shlex.join(fake_qpidd), "--qpid-ha", shlex.join(fake_qpid_ha)]
+    command += ["--qpid-config", shlex.join(fake_qpid_config)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if "three brokers" in line:
+            break
+    assert len(living(tmp_path / "runs")) > 3
+    process.send_signal(signal.SIGTERM)
+    process.stdout.read()
+    assert process.wait(60) == 143
+    assert living(tmp_path / "runs") == []

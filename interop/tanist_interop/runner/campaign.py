@@ -148,8 +148,9 @@ def run_once(
     folder = make_folder(options.out, f"{scenario.name}-{time.strftime('%Y%m%d-%H%M%S')}-{seed}")
     names = ",".join(spec.name for spec in clients)
     words = ["tanist-interop", "--scenario", scenario.name, "--seed", str(seed)]
-    words += ["--hosts", options.place.name]
-    command = shlex.join([*words, "--clients", names, *options.arguments])
+    command = shlex.join(
+        [*words, "--clients", names, *options.arguments, "--hosts", options.place.name]
+    )
     context: dict[str, object] = {
         "command": command,
         "began": results.now(),

@@ -46,7 +46,7 @@ def test_runs_leave_their_folders(options, tmp_path):
     results = json.loads((folders[1] / "results.json").read_text())
     assert results["valid"] == "true"
     assert results["seed"] == 2
-    again = "tanist-interop --scenario no-fault --seed 2 --clients a,b --messages 100"
+    again = "tanist-interop --scenario no-fault --seed 2 --clients a,b --messages 100 --hosts local"
     assert results["context"]["command"] == again
     for name in ("history.jsonl", "report.txt", "report.html", "junit.xml"):
         assert (folders[0] / name).stat().st_size, name
