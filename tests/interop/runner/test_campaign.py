@@ -156,16 +156,6 @@ def test_a_matrix_leaves_its_cells(options, tmp_path, monkeypatch):
     assert "1 clients x 2 faults x 4 proofs" in said[-1]
 
 
-@pytest.mark.parametrize(
-    ("links", "kind"),
-    [("", "LocalCluster"), ("nodes", "LinkedCluster"), ("clients", "LinkedCluster")],
-)
-def test_brokers_run_where_their_links_can_fail(options, tmp_path, links, kind):
-    scenario = replace(CATALOGUE["no-fault"], links=links)
-    cluster = campaign.host(tmp_path, campaign.settings(options(), scenario), scenario)
-    assert type(cluster).__name__ == kind
-
-
 def test_brokers_get_the_options_of_the_scenario_first(options):
     scenario = replace(CATALOGUE["no-fault"], broker_options=("--a=1",))
     assert campaign.settings(options(broker_options=("--b=2",)), scenario).options == (
