@@ -38,8 +38,8 @@ DRAIN_LATE_S = 3.0
 """The same at the end of a run, when nothing stalls any more."""
 
 
-EARLY_S = 0.1
-"""Clocks run a little faster or slower: so much in the longest delay."""
+EARLY_S = 0.005
+"""Whole milliseconds travel."""
 
 
 class Facts:
@@ -356,7 +356,7 @@ def early(history: History) -> list[str]:
             if sent is None or not sent.delay_s:
                 continue
             early_s = sent.at + sent.delay_s - event.at
-            if early_s > EARLY_S + history.wall_spread_s:
+            if early_s > EARLY_S + history.wall_spread_s + history.drift * event.at:
                 found.append(
                     f"{event.producer}:{event.number}, to come after {sent.delay_s} s, came "
                     f"{early_s:.3f} s too early out of {event.queue}"

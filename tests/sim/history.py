@@ -219,6 +219,9 @@ class History:
     """How many faults struck. Without any nothing comes twice."""
     wall_spread_s: float = 0.0
     """By how much wall clocks of brokers differ at most."""
+    drift: float = 0.0
+    """By how many seconds in one their other clocks run apart: a broker tells the time of day from
+    them, counting from its start."""
 
     def promise(self, queue: str) -> Promise:
         """What is promised of a queue."""

@@ -215,6 +215,8 @@ class Simulation:
         history.faults = self.faults.struck
         walls = [clock.wall_offset_s for clock in self.plan.clocks] or [0.0]
         history.wall_spread_s = max(walls) - min(walls)
+        rates = [1.0, *(clock.rate for clock in self.plan.clocks)]
+        history.drift = max(rates) - min(rates)
         findings = judge(history)
         if findings:
             check, text = findings[0]

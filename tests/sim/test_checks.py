@@ -280,6 +280,8 @@ def test_a_delayed_message_stays_away_until_it_is_due() -> None:
     assert checks_of(history(*events, got(1, at=4.0))) == {"early"}
     assert checks_of(history(*events, got(1, at=4.0, browsed=True))) == {"early"}
     assert judge(history(*events, got(1, at=4.0), wall_spread_s=1.0)) == []
+    assert judge(history(*events, got(1, at=4.0), drift=0.25)) == []
+    assert checks_of(history(*events, got(1, at=4.0), drift=0.2)) == {"early"}
 
 
 def test_a_delayed_message_has_no_order() -> None:
