@@ -158,7 +158,7 @@ class Proofs(Play):
             member = self._member(holding.client, "receive")
             receive = protocol.Receive(
                 member.next_id(), holding.queue, HELD, count=HELD, hold=True,
-                transaction=self.scenario.hold_in == "transaction",
+                transaction=self._in_transaction,
             )  # fmt: skip
             holding.task = self.crew.tell(member, receive)
         told = [(self._member(h.client, "receive"), h.task) for h in self._made()]
@@ -200,8 +200,8 @@ class Proofs(Play):
         self._ended(self.large, "sending large messages")
         if not self.killed:
             if self.scenario.promote or self.scenario.fault == "pause-client":
-                tasks = [(self._member(h.client, "receive"), h.task) for h in self._made()]
-                self._stop(tasks, "stopping holders")
+                if not self._in_transaction:
+                    self._stop_holders()
             else:
                 self.stop_receivers()
                 self.kill_receivers()
@@ -223,6 +223,21 @@ class Proofs(Play):
         self._stop(self.receivers, "stopping receivers")
         self.receivers = []
 
+    def finish(self) -> None:
+        """Transactions end last: a library may close its whole connection when it learns at their
+        end that they were aborted by the failover."""
+        super().finish()
+        if self._in_transaction:
+            self._stop_holders()
+
+    def _stop_holders(self) -> None:
+        tasks = [(self._member(h.client, "receive"), h.task) for h in self._made()]
+        self._stop(tasks, "stopping holders")
+
+    @property
+    def _in_transaction(self) -> bool:
+        return self.scenario.hold_in == "transaction"
+
     def kill_receivers(self) -> None:
         """SIGKILL every program that receives."""
         for member in self.receiving():
@@ -242,7 +257,7 @@ class Proofs(Play):
         able = self._member(client, "receive").capabilities
         if "hold" not in able:
             return "the program cannot hold messages"
-        if self.scenario.hold_in == "transaction" and "transaction" not in able:
+        if self._in_transaction and "transaction" not in able:
             return "the library has no transactions"
         return ""
 
