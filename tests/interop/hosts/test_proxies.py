@@ -171,18 +171,19 @@ def test_a_lossy_link_stalls_and_breaks(links, ends, monkeypatch):
     monkeypatch.setattr(proxies, "PAUSE_S", (0.01, 0.02))
     monkeypatch.setattr(proxies, "STALL_S", (0.05, 0.06))
     links.lossy(0, 1, 7)
-    gaps, last = [], time.monotonic()
+    longest, last = 0.0, time.monotonic()
+    until = last + 20.0
     try:
-        for _ in range(3_000):
+        while last < until:
             ends.near.sendall(b"x")
             if not ends.far.recv(1):
                 break
-            gaps.append(time.monotonic() - last)
-            last = time.monotonic()
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
     except (ConnectionResetError, BrokenPipeError):
         pass
-    assert max(gaps) > 0.04, "it never stalled"
-    assert len(gaps) < 3_000, "it never broke"
+    assert longest > 0.04, "it never stalled"
+    assert last < until, "it never broke"
     links.lossy(0, 1, None)
 
 
