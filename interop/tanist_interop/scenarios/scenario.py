@@ -14,6 +14,10 @@ BASE_CHECKS: Final = ("course", "total-queue", "order", "redelivery", "duplicate
 """What every run is judged by."""
 
 
+STREAMS: Final = ("stream", "proofs")
+"""Courses whose senders go on until there were enough messages."""
+
+
 @dataclass(frozen=True)
 class Flow:
     """One queue with its sender and its receiver."""
@@ -176,8 +180,8 @@ def fault_moment(scenario: Scenario, seed: int) -> int:
 
 def scaled(scenario: Scenario, acknowledged_min: int) -> Scenario:
     """The same scenario with fewer or more messages; everything else in proportion, but at least
-    one of what it has. One that asks for no number of messages stays as it is."""
-    if not scenario.acknowledged_min:
+    one of what it has. One whose course has a fixed number of messages stays as it is."""
+    if scenario.course not in STREAMS:
         return scenario
     factor = acknowledged_min / scenario.acknowledged_min
     low, high = scenario.fault_after

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tanist_interop.scenarios.catalogue import (
     CROWD,
+    DELAYED,
     KILL_PRIMARY,
     REDELIVERED,
     SOAK,
@@ -63,9 +64,11 @@ def test_however_small_a_matrix_stays_one(messages):
     assert scaled(STOPPED_BACKUP, messages).flow_min == 0, "it has none"
 
 
-@pytest.mark.parametrize("scenario", [REDELIVERED, TYPES], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    "scenario", [REDELIVERED, DELAYED, TYPES], ids=lambda scenario: scenario.name
+)
 def test_without_a_number_of_messages_there_is_nothing_to_scale(scenario):
-    assert scaled(scenario, 100) == scenario
+    assert scaled(scenario, 2_000) == scenario
 
 
 def test_with_two_queues_each_client_sends_to_two_receivers():
