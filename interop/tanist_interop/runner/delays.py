@@ -10,7 +10,6 @@ import itertools
 import time
 from typing import Final
 
-from tanist_interop import protocol
 from tanist_interop.runner.crew import DrillError, Member
 from tanist_interop.runner.play import Play
 from tanist_interop.scenarios.scenario import Flow
@@ -35,21 +34,8 @@ class Delays(Play):
         ]
 
     def stream(self) -> None:
-        """Start receivers, then senders, and wait until these are done."""
-        s = self.scenario
-        for flow in self.flows:
-            receiver = self._member(flow.receiver, "receive")
-            receive = protocol.Receive(receiver.next_id(), flow.queue, s.prefetch, s.ack_every)
-            self.receivers.append((receiver, self.crew.tell(receiver, receive)))
-        self.crew.call(self.receivers, "starting receivers")
-        for flow in self.flows:
-            sender = self._member(flow.sender, "send")
-            send = protocol.Send(
-                sender.next_id(), flow.queue, flow.producer, 1, s.each_min,
-                0.0, s.window, s.body_bytes, s.durable, s.delay_ms,
-            )  # fmt: skip
-            self.senders.append((sender, self.crew.tell(sender, send)))
-        self.crew.call(self.senders, "starting senders")
+        """As in any run, and wait until the senders are done."""
+        super().stream()
         self.crew.wait(lambda: all(task in m.ended for m, task in self.senders), "sending")
         self._progress("all are acknowledged")
 

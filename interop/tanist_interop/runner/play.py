@@ -177,8 +177,8 @@ class Play:
         for flow in self.flows:
             sender = self._member(flow.sender, "send")
             send = protocol.Send(
-                sender.next_id(), flow.queue, flow.producer, 1, 0,
-                rate_per_s, s.window, s.body_bytes, s.durable,
+                sender.next_id(), flow.queue, flow.producer, 1, s.each_count,
+                rate_per_s, s.window, s.body_bytes, s.durable, s.delay_ms,
             )  # fmt: skip
             self.senders.append((sender, self.crew.tell(sender, send)))
         self.crew.call(self.senders, "starting senders")

@@ -135,6 +135,7 @@ DELAYED: Final = Scenario(
     promote=True,
     acknowledged_min=100,
     each_min=50,
+    each_count=50,
     fault_after=(50, 60),
     delay_ms=5_000,
     checks=("course", "total-queue", "punctual", "redelivery", "duplicates", "brokers"),

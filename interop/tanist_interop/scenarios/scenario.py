@@ -109,6 +109,8 @@ class Scenario:
     ack_every: int = 10
     body_bytes: int = 100
     durable: bool = False
+    each_count: int = 0
+    """Each sender sends so many and ends; 0: until it is told to stop."""
     delay_ms: int = 0
     """Messages are not to come before."""
     link_heartbeat_s: int = 1

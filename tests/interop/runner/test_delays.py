@@ -20,7 +20,7 @@ COUNT = 15
 
 @pytest.fixture
 def play(tmp_path, clients_dir, fake_qpidd, fake_qpid_ha):
-    scenario = replace(DELAYED, each_min=COUNT, acknowledged_min=2 * COUNT, delay_ms=1500)
+    scenario = replace(DELAYED, each_count=COUNT, acknowledged_min=2 * COUNT, delay_ms=1500)
 
     def run():
         plan = Plan(scenario, 3, list(discover(clients_dir).values()), tmp_path, {})
