@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST = "run -e lint,py311,processes --skip-missing-interpreters false"
-NOT_IN_CI = {"cover", "py312", "catch-up"}
+NOT_IN_CI = {"cover", "demo", "py312", "catch-up"}
 
 
 def script(path: Path, text: str = "exit 0") -> None:
@@ -82,7 +82,7 @@ def test_the_stage_test_is_the_command_of_the_readme(machine: Machine) -> None:
 
 
 def test_stages_to_be_asked_for(machine: Machine) -> None:
-    names = ["lint", "py312", "cover"]
+    names = ["lint", "py312", "cover", "demo"]
     code, said, asked = machine.run(".ci/run", *names)
     assert code == 0, said
     assert [line.split()[2] for line in asked] == names
@@ -91,7 +91,7 @@ def test_stages_to_be_asked_for(machine: Machine) -> None:
 def test_a_stage_that_is_none_fails_and_says_which_there_are(machine: Machine) -> None:
     code, said, asked = machine.run(".ci/run", "nonsense")
     assert (code, asked) == (1, [])
-    assert "to be asked for: lint py312 cover" in said
+    assert "to be asked for: lint py312 cover demo" in said
 
 
 def test_what_ci_leaves_out_is_what_the_pages_say(machine: Machine) -> None:
@@ -104,5 +104,5 @@ def test_what_ci_leaves_out_is_what_the_pages_say(machine: Machine) -> None:
     there.discard(".pkg_compiled")
     assert there - environments(asked) == NOT_IN_CI
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    (sentence,) = re.findall(r"calls them in order, except three: (.*?)\.\n", page, re.S)
+    (sentence,) = re.findall(r"calls them in order, except four: (.*?)\.\n", page, re.S)
     assert {name for name in re.findall(r"`([\w-]+)`", sentence)} == NOT_IN_CI
