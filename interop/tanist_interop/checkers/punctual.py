@@ -13,8 +13,9 @@ from tanist_interop.checkers.operations import Delivery, Operations
 
 NAME = "punctual"
 
-SLACK_NS: Final = 5_000_000
-"""Programs read one clock and brokers another one: whole milliseconds travel."""
+SLACK_NS: Final = 100_000_000
+"""A line about deliveries has the time of its first one; the others came up to 20 ms later on a
+machine that keeps up. And programs read one clock, brokers another one."""
 
 
 def lateness_ns(ops: Operations, delivery: Delivery, number: int, delay_ms: int) -> int:

@@ -28,9 +28,9 @@ def test_what_comes_when_it_is_due_or_later_is_right(story, after_ms, late_ms):
 
 
 def test_what_comes_before_is_wrong(story):
-    result = delayed(story, 5000, after_ms=4900)
+    result = delayed(story, 5000, after_ms=4800)
     assert result.valid is Valid.FALSE
-    assert result.problems == ("p:1 came 100 ms too early",)
+    assert result.problems == ("p:1 came 200 ms too early",)
 
 
 def test_without_delayed_messages_that_came_it_shows_nothing(story):
