@@ -153,11 +153,11 @@ def _signs(table: proofs.Matrix, client: str, fault: str) -> Text:
 
 
 def reasons(table: proofs.Matrix) -> list[str]:
-    """Why cells are not proved, the worst first: a line for all proofs and faults of a client that
-    share a reason."""
+    """Why cells are not proved, or something is to be said of one that is, the worst first: a line
+    for all proofs and faults of a client that share a reason."""
     found: dict[tuple[int, str, str, str], list[str]] = {}
     for cell in table.there.values():
-        if cell.verdict != "valid":
+        if cell.verdict != "valid" or cell.why:
             why = "; ".join(dict.fromkeys(cell.why)) or "nobody says why"
             key = (proofs.WORST.index(cell.verdict), cell.verdict, cell.client, why)
             found.setdefault(key, []).append(f"{cell.fault} {cell.proof}")

@@ -111,10 +111,9 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     found_cells = grid.cells([each for each, _ in runs]) + left_out
     if found_cells:
         (options.out / "matrix.json").write_text(grid.document(found_cells), "utf-8")
-        screen("\n" + "\n".join(grid.lines(found_cells)))
-    elif len(runs) > 1:
-        cells = [cell for name, found in pages for cell in proofs.cells(found, name)]
-        screen.matrix(proofs.matrix(cells))
+    if found_cells or len(runs) > 1:
+        shown = [cell for name, found in pages for cell in proofs.cells(found, name)]
+        screen.matrix(proofs.matrix([*shown, *proofs.told(left_out)]))
     page.write_index(options.out, pages, proofs.told(left_out))
     (options.out / "summary.txt").write_text(table.summary(runs), "utf-8")
     (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))

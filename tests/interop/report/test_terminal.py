@@ -133,3 +133,10 @@ def test_a_screen_stays_what_it_is():
     said = []
     terminal.of(said.append)("x")
     assert said == ["x"]
+
+
+def test_a_proof_that_was_not_to_be_given_is_told():
+    cells = [Cell("a", "kill", "resend", "valid", ["listed as a known failure, and passes"])]
+    assert terminal.reasons(matrix(cells)) == [
+        "proved: a: listed as a known failure, and passes (kill resend)"
+    ]
