@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tanist.types import BrokerError, Condition
+from tanist.types import BrokerError, Condition, FramingError
 from tanist.wire.amqp10.sections import skip_value, split_message
 from tanist.wire.amqp10.values import Value
 
@@ -24,6 +24,8 @@ TIME_MS_MAX: Final = 1 << 53
 """Later than that is never: no clock of ours can tell it from later still."""
 
 _ANNOTATIONS: Final = b"\x00\x53\x72"
+_MAP8: Final = 0xC1
+_MAP32: Final = 0xD1
 _SMALL: Final = b"\x53"
 _COMMON: Final = b"x-opt-delivery-"
 
@@ -36,7 +38,15 @@ def available_at(body: bytes, now: float, wall_offset_s: float) -> float:
     value is no time.
     """
     if body.startswith(_ANNOTATIONS):
-        end = skip_value(body, 3, len(body))
+        code = body[3] if len(body) > 8 else 0
+        if code == _MAP8:
+            end = 5 + body[4]
+        elif code == _MAP32:
+            end = 8 + int.from_bytes(body[4:8], "big")
+        else:
+            end = skip_value(body, 3, len(body))
+        if end > len(body):
+            raise FramingError(f"message annotations end at octet {end} of {len(body)}")
     elif body[1:2] == _SMALL:
         return 0.0
     else:  # perhaps annotations, with their descriptor written in an unusual way

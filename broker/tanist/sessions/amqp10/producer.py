@@ -55,6 +55,9 @@ HEAD_MAX: Final = 64
 BARE_SECTIONS: Final = frozenset(b"\x53" + bytes((code,)) for code in range(0x73, 0x79))
 """How everybody writes the descriptor of what may come first if there are no annotations."""
 
+ANNOTATED: Final = b"\x53\x72"
+"""How everybody writes that of message annotations: JMS clients put some into each message."""
+
 SECOND: Final = 1
 """Receiver settle mode in which the sender settles first."""
 
@@ -191,10 +194,13 @@ class Producer(Held):
                 self.header, self.head = header, payload[:at]
         broker = self.broker
         due = 0.0
-        if payload[at + 1 : at + 3] in BARE_SECTIONS:
+        mark = payload[at + 1 : at + 3]
+        if mark in BARE_SECTIONS:
             body = payload[at:] if at else payload
         else:
-            body = payload[bare_start(payload, at) :]
+            if mark != ANNOTATED:
+                at = bare_start(payload, at)
+            body = payload[at:]
             due = available_at(body, broker.now, broker.wall_offset_s)
         exchange, key = self.exchange, self.queue_name
         if not key or self.check_user_ids:

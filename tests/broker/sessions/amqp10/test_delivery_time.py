@@ -92,6 +92,15 @@ def test_what_is_no_number_is_refused(value: Value) -> None:
         assert caught.value.condition is Condition.ILLEGAL_ARGUMENT
 
 
+def test_annotations_of_any_encoding_are_read() -> None:
+    wide = message(b"", annotations={DELIVERY_DELAY: 2000})
+    assert wide[3] == 0xD1
+    size, count = int.from_bytes(wide[4:8], "big"), int.from_bytes(wide[8:12], "big")
+    short = wide[:3] + bytes((0xC1, size - 3, count)) + wide[12:]
+    long = message(annotations={"a": "x" * 300, DELIVERY_DELAY: 2000})
+    assert [available_at(each, NOW, WALL - NOW) for each in (wide, short, long)] == [NOW + 2] * 3
+
+
 def test_broken_annotations_are_an_error() -> None:
     whole = message(annotations={DELIVERY_DELAY: 2000})
     with pytest.raises(FramingError):
