@@ -46,7 +46,6 @@ STYLES: Final = ("-", "--", "-.", ":")
 """Lines differ in their form too, once the colours begin again."""
 
 SVG: Final = "http://www.w3.org/2000/svg"
-HREF: Final = "{http://www.w3.org/1999/xlink}href"
 
 
 def throughput(story: Story) -> str:
