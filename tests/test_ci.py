@@ -106,3 +106,15 @@ def test_what_ci_leaves_out_is_what_the_pages_say(machine: Machine) -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     (sentence,) = re.findall(r"calls them in order, except four: (.*?)\.\n", page, re.S)
     assert {name for name in re.findall(r"`([\w-]+)`", sentence)} == NOT_IN_CI
+
+
+def test_the_end_says_again_what_failed_in_a_stage(machine: Machine) -> None:
+    failing = 'echo "FAILED tests/test_a.py::test_b - $3"; seq 200; exit 1'
+    script(machine.root / ".venv-tox/bin/tox", failing)
+    code, said, _ = machine.run(".ci/run", "lint", "cover")
+    assert code == 1
+    end = said[said.index("=== lint failed") :].splitlines()
+    assert "FAILED tests/test_a.py::test_b - lint" in end
+    assert "FAILED tests/test_a.py::test_b - cover" in end
+    assert end[-2:] == ["failed: lint cover", "0 passed, 2 failed"]
+    assert len(end) < 40
