@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bad_input_peer import Peer
+
 from tanist.wire.amqp010.codec import encode_command, make
 from tanist.wire.amqp010.framing import (
     FIRST_FRAME,
@@ -40,9 +42,35 @@ def swallow(_: bytes, channel: int) -> bytes:
     return encode_command_frame(channel, encode_command(make("execution.sync"), sync=True))
 
 
-def duplicate(frames: bytes, _: int) -> bytes:
-    """The broker gets it twice."""
-    return frames + frames
+class Duplicate:
+    """The broker gets it twice: once more from a connection of our own, so that it does not confirm
+    more to the client than that has sent. Set ``port``, which is the broker's, and ``close``."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._peer: Peer | None = None
+
+    def __call__(self, frames: bytes, _: int) -> bytes:
+        self._peer = Peer(self.port)
+        self._peer.call("execution.sync")
+        self._peer.socket.sendall(on_channel(frames, 0))
+        return frames
+
+    def close(self) -> None:
+        """End the connection; what it sent has arrived."""
+        if self._peer is not None:
+            self._peer.socket.close()
+
+
+def on_channel(frames: bytes, channel: int) -> bytes:
+    """The same frames on another channel."""
+    out = bytearray(frames)
+    at = 0
+    while at < len(out):
+        word, size, where = FRAME_HEADER.unpack_from(out, at)
+        FRAME_HEADER.pack_into(out, at, word, size, where & ~0xFFFF | channel)
+        at += size
+    return bytes(out)
 
 
 def unmark(frames: bytes, _: int) -> bytes:

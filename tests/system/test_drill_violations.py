@@ -6,13 +6,14 @@ that do not replicate.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from meddler import Meddler, duplicate, swallow, unmark
+from meddler import Duplicate, Meddler, swallow, unmark
 
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import discover
@@ -43,6 +44,8 @@ class Tapped(LinkedCluster):
 
     def start(self) -> None:
         super().start()
+        if isinstance(self._tap, Meddler) and isinstance(self._tap.deed, Duplicate):
+            self._tap.deed.port = self.nodes[0].port
         self.links.tap(CLIENTS, 0, self._tap)
 
 
@@ -88,8 +91,10 @@ def test_a_proxy_that_swallows_one_message(cells: Callable[..., Cells]) -> None:
 
 
 def test_a_proxy_that_duplicates_one_message(cells: Callable[..., Cells]) -> None:
-    meddler = Meddler(TARGET, duplicate)
-    findings = only(cells("none", meddler), "duplicates")
+    deed = Duplicate()
+    meddler = Meddler(TARGET, deed)
+    with contextlib.closing(deed):
+        findings = only(cells("none", meddler), "duplicates")
     assert meddler.done == 1
     assert findings == [
         f"drill.{CLIENT}: 1 duplicates after the start, explained are 0",
