@@ -2,8 +2,8 @@
 
 ``attacked`` is the fixture: it gives the broker of this test's ``kind`` and looks at it afterwards.
 Whatever was done, the process lives, a client that did nothing wrong was served all the time and
-never waited longer than a second, a new client can declare, publish and receive, memory went back
-to where it was, and the log has no traceback and few lines.
+never waited for more than a second of the broker's work, a new client can declare, publish and
+receive, memory went back to where it was, and the log has no traceback and few lines.
 
 Three kinds: ``free`` takes anybody and belongs to no cluster; ``primary`` takes anybody and is the
 promoted member of a cluster; ``guarded`` is one that wants passwords. A broker that an attack has
@@ -27,6 +27,10 @@ from tanist.wire.amqp010.events import Transfer
 MIB = 1024 * 1024
 ANSWER_S = 1.0
 """Nobody waits longer, neither the attacker for its end nor anybody else for an answer."""
+
+BUSY = 5
+"""Where the broker has much to do for its answer, a machine that others use takes so much longer at
+most; what the broker itself works for it is measured."""
 
 GROWTH_MAX = 32 * MIB
 """Memory that may stay after an attack."""
@@ -78,7 +82,7 @@ class Brokers:
         broker = self.start(f"{kind}{next(self._counter)}", *words, settings=SETTINGS.get(kind))
         if kind != "free":
             promote(broker)
-        self._running[kind] = broker, Watch(broker.port, **broker.settings)
+        self._running[kind] = broker, Watch(broker)
         return self._running[kind]
 
     def start(self, name, *words, settings=None):
@@ -143,17 +147,19 @@ def attacked(brokers, kind, limits):
     broker, watch = brokers.get(kind)
     before, logged = broker.memory(), len(broker.log())
     broker.forget_peak()
-    watch.longest_s, rounds = 0.0, watch.rounds
+    watch.forget()
+    rounds = watch.rounds
     yield broker
     assert not is_dead(broker), f"the broker is dead: {broker.log()[-3000:]}"
-    began = time.monotonic()
+    began, worked = time.monotonic(), broker.cpu_s()
     serve_somebody(broker)
-    answered_s = time.monotonic() - began
+    answered_s, work_s = time.monotonic() - began, broker.cpu_s() - worked
     wait_until(lambda: watch.rounds > rounds or watch.trouble, "the bystander is served")
     lines = broker.log()[logged:].splitlines()
     assert not [line for line in lines if "Traceback" in line or "] critical" in line]
     assert watch.trouble is None, watch.trouble
-    assert max(answered_s, watch.longest_s) < ANSWER_S
+    assert max(work_s, watch.work_s) < ANSWER_S
+    assert max(answered_s, watch.longest_s) < BUSY * ANSWER_S
     assert len(lines) <= LOG_LINES_MAX, lines[:3]
     assert broker.memory("VmHWM") - before < limits.peak
     wait_until(lambda: broker.memory() - before < limits.growth, "memory goes back")
@@ -173,7 +179,7 @@ def serve_somebody(broker):
         peer.send("queue.declare", queue="somebody", exclusive=True, auto_delete=True)
         peer.subscribe("somebody")
         peer.publish("somebody", b"hello")
-        assert peer.wait(Transfer, within=5 * ANSWER_S).body == b"hello"
+        assert peer.wait(Transfer, within=BUSY * ANSWER_S).body == b"hello"
 
 
 def request(opcode, **reply_to):

@@ -12,7 +12,16 @@ import itertools
 import time
 
 import pytest
-from bad_input_broker import ANSWER_S, MANAGEMENT, MIB, manage, on_primary, request, serve_somebody
+from bad_input_broker import (
+    ANSWER_S,
+    BUSY,
+    MANAGEMENT,
+    MIB,
+    manage,
+    on_primary,
+    request,
+    serve_somebody,
+)
 from bad_input_peer import UNLIMITED, key
 from bad_octets import sized
 
@@ -142,7 +151,7 @@ def test_wildcards_without_end(attacked, pattern):
         peer.call("exchange.bind", queue="topics", **binding)
         for n in range(50):
             peer.publish("a." * 120 + str(n), b"x", "amq.topic")
-        peer.sync(5 * ANSWER_S)
+        peer.sync(BUSY * ANSWER_S)
 
 
 def test_patterns_that_share_nothing(attacked):
@@ -182,7 +191,7 @@ def test_headers_bindings_with_all_that_there_is(attacked):
             peer.publish("", b"x", "amq.match", [key(""), properties])
         for _ in range(100):
             peer.send("exchange.bound", exchange="amq.match", queue="heads", arguments={"n": 7})
-        peer.sync(5 * ANSWER_S)
+        peer.sync(BUSY * ANSWER_S)
 
 
 def test_questions_about_many_bindings(attacked):
@@ -192,10 +201,10 @@ def test_questions_about_many_bindings(attacked):
             binding = {"exchange": "amq.match", "binding_key": f"{n}"}
             arguments = {"x-match": "all", "n": uint32(n)}
             peer.send("exchange.bind", queue="bound", arguments=arguments, **binding)
-        peer.sync(5 * ANSWER_S)
+        peer.sync(BUSY * ANSWER_S)
         for _ in range(1000):
             peer.send("exchange.bound", exchange="amq.match", queue="bound", arguments={"n": "x"})
-        peer.sync(5 * ANSWER_S)
+        peer.sync(BUSY * ANSWER_S)
 
 
 @pytest.mark.parametrize("ttl", [2**64 - 1, 2**64 - 4096, 2**63, 1])
@@ -279,7 +288,7 @@ def test_requests_that_nobody_understands(attacked, name):
             header = request(opcode, **reply_to)
             for exchange in ("qmf.default.direct", "qmf.default.topic", "qpid.management"):
                 peer.publish("broker", REQUESTS[name], exchange, header)
-        peer.sync(5 * ANSWER_S)
+        peer.sync(BUSY * ANSWER_S)
 
 
 @on_primary
