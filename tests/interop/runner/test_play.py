@@ -25,6 +25,7 @@ from tanist_interop.scenarios.scenario import scaled, soaked
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
     monkeypatch.setattr("tanist_interop.runner.play.CATCH_UP_S", 0.5)
+    monkeypatch.setattr("tanist_interop.runner.play.AGAIN_S", 0.6)
 
 
 @pytest.fixture
@@ -208,6 +209,23 @@ def test_a_broker_that_breaks_its_promise_is_found_out(play, monkeypatch, fault,
     assert verdict.valid is Valid.FALSE
     problems = [text for text in verdict.as_json()["problems"] if text.startswith(checker)]
     assert word in problems[0]
+
+
+def test_a_drain_that_comes_too_early_is_done_again(play, monkeypatch):
+    monkeypatch.setenv("FAKE_CLIENT", "drowsy")
+    verdict, subject = play("no-fault")
+    assert verdict.valid is Valid.TRUE
+    records = history.load(subject.journal.path)
+    patience = [drain.empty_s for _, drain in history.requests(records, protocol.Drain)]
+    assert patience == [0.5, 0.5, 0.6, 0.6]
+
+
+def test_if_no_drain_looks_again_what_it_left_is_lost(play, monkeypatch):
+    monkeypatch.setenv("FAKE_CLIENT", "drowsy")
+    monkeypatch.setattr(Play, "_lacks", lambda *_: False)
+    verdict, _ = play("no-fault")
+    assert verdict.valid is Valid.FALSE
+    assert "lost" in only(verdict, "total-queue")[0]
 
 
 def test_a_broker_that_dies_ends_the_run_soon(play, monkeypatch):
