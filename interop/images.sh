@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the images of the demo cluster and of the drill with the container engine that answers.
 #
-#   interop/images.sh [NAME...]    names: base, broker, load, cutter, and client programs (default: all)
+#   interop/images.sh [NAME...]    names: base, broker, load, and client programs (default: all)
 #
 # The Dockerfiles are built on Debian's own images, which are pulled. Where no registry is in reach, images that
 # serve as well are made of Debian's packages under the same tags, with mmdebstrap, and kept in the cache
@@ -87,7 +87,6 @@ dockerfile() {
   case $1 in
     broker) echo broker/Dockerfile ;;
     load) echo clients/python-proton/Dockerfile ;;
-    cutter) echo interop/cutter.Dockerfile ;;
     *) echo "clients/$1/Dockerfile" ;;
   esac
 }
@@ -95,7 +94,7 @@ dockerfile() {
 # tag NAME: as docker-compose.yml and the drill call it.
 tag() {
   case $1 in
-    broker | load | cutter) echo "tanist-$1" ;;
+    broker | load) echo "tanist-$1" ;;
     *) echo "tanist-client-$1" ;;
   esac
 }
@@ -104,7 +103,7 @@ tag() {
 build() {
   local name=$1 file base log
   file=$(dockerfile "$name")
-  [[ -f $here/$file ]] || die "no $file; names: base, broker, load, cutter, and the folders of clients/ with a Dockerfile"
+  [[ -f $here/$file ]] || die "no $file; names: base, broker, load, and the folders of clients/ with a Dockerfile"
   for base in $(bases_of "$here/$file"); do need_base "$base"; done
   local target=()
   [[ $file != clients/python-proton/* ]] || target=(--target "$([[ $name == load ]] && echo load || echo client)")
@@ -125,7 +124,7 @@ main() {
   fi
   docker info >/dev/null 2>&1 || die "no container engine answers; interop/engine interop/images.sh brings one"
   if ((! $#)); then
-    names=(broker load cutter)
+    names=(broker load)
     for file in "$here"/clients/*/Dockerfile; do names+=("$(basename "$(dirname "$file")")"); done
   fi
   for name in "${names[@]}"; do

@@ -201,8 +201,7 @@ def run(options: argparse.Namespace) -> int:
     ):
         return _usage(f"--draw {options.draw}: not one of each protocol, or more than there are")
     try:
-        alone = options.matrix and options.hosts == "auto"  # its links have proxies
-        place = hosting.choose("local" if alone else options.hosts, clients)
+        place = hosting.choose(options.hosts, clients)
     except DockerError as error:
         return _usage(f"--hosts docker: {error}")
     extra: tuple[str, ...] = ()

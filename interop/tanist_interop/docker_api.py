@@ -11,9 +11,10 @@ removes a whole group: also what a broken run left.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ CALL_S: Final = 60
 
 MAX_TRIES: Final = 20
 """Networks tried until one overlaps none that is there."""
+
+PROCESSES: Final = Path("/proc")
 
 BROKERS_FROM: Final = 10
 """Fixed addresses begin with this number; the upper half of the network is given out freely."""
@@ -45,6 +48,11 @@ class Network:
         return f"{self.prefix}.{BROKERS_FROM + number}"
 
     @property
+    def gateway(self) -> str:
+        """This machine's own address in it."""
+        return f"{self.prefix}.1"
+
+    @property
     def free_range(self) -> str:
         """Where all others are: the clients."""
         return f"{self.prefix}.128/25"
@@ -52,7 +60,8 @@ class Network:
 
 @dataclass(frozen=True)
 class Wish:
-    """A container to be made. ``folder`` is seen inside under its own path, and written to."""
+    """A container to be made, without any capability. ``folder`` is seen inside under its own path,
+    and written to."""
 
     image: str
     command: list[str]
@@ -64,8 +73,6 @@ class Wish:
     user: str | None = None
     inside_of: str | None = None
     """The id of the container whose network it shares, instead of one of its own."""
-    may: list[str] = field(default_factory=list)
-    """Capabilities; without any it has none."""
     talks: bool = False
     """Its standard input is a pipe; attach before it is started."""
     init: bool = True
@@ -85,6 +92,12 @@ class Docker:
             yield
         except self._errors as error:
             raise DockerError(f"{what}: {error}") from error
+
+    def kernel(self) -> str:
+        """The release of the kernel that it runs on: another one than ours is another machine's,
+        and its containers are out of reach. Raises: DockerError."""
+        with self._asking("asking the engine about itself"):
+            return str(self._client.info()["KernelVersion"])
 
     # -------------------------------------------------------------------------- networks, images
 
@@ -107,7 +120,11 @@ class Docker:
         raise last
 
     def _make_network(self, network: Network, group: str) -> None:
-        pool = {"Subnet": f"{network.prefix}.0/24", "IPRange": network.free_range}
+        pool = {
+            "Subnet": f"{network.prefix}.0/24",
+            "IPRange": network.free_range,
+            "Gateway": network.gateway,
+        }
         with self._asking(f"making the network {network.name}"):
             self._client.networks.create(
                 network.name,
@@ -125,7 +142,6 @@ class Docker:
         host: dict[str, object] = {
             "init": wish.init,
             "cap_drop": ["ALL"],
-            "cap_add": wish.may,
             "security_opt": ["no-new-privileges:true"],
         }
         if wish.folder is not None:
@@ -207,15 +223,19 @@ class Docker:
             return bytes(self._client.api.logs(container))
 
     def memory_bytes(self, container: str) -> int:
-        """What its processes hold, without files that the kernel keeps; 0 if nobody can tell."""
+        """What its first process holds, as this machine's kernel tells; 0 if it does not run, or
+        the drill sees other processes than the engine does. (The engine's own figures take a second
+        each.)"""
         try:
-            answer = self._client.api.stats(container, stream=False, one_shot=True)
-            parts = answer["memory_stats"].get("stats", {})
-            return int(parts.get("anon", parts.get("rss", 0)))
-        except self._errors:
+            with self._asking("looking at a container"):
+                number = int(self._client.api.inspect_container(container)["State"]["Pid"])
+            process = PROCESSES / str(number)
+            if container not in (process / "cgroup").read_text("utf-8"):
+                return 0
+            text = (process / "statm").read_text("ascii")
+        except (DockerError, OSError):
             return 0
-        except (KeyError, ValueError, TypeError):  # it ended meanwhile
-            return 0
+        return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def remove(self, container: str) -> None:
         """Take it away, running or not. Raises: DockerError."""

@@ -109,7 +109,7 @@ def images() -> None:
     """Those that the tests here need. There must be an engine, or nothing is shown."""
     if shutil.which("docker") is None or "Server:" not in run("docker", "version", check=False):
         pytest.fail("no container engine answers: run `tox -e demo`, which brings one")
-    run("interop/images.sh", "broker", "load", "cutter", "python-proton")
+    run("interop/images.sh", "broker", "load", "python-proton")
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 from tanist_interop.docker_api import DockerError, Network
 
 SIGNALS = {"SIGKILL": -9, "SIGTERM": 0}
@@ -19,12 +21,19 @@ class FakeDocker:
         self.stubborn = set()
         self.swept = []
         self.broken = ""
+        self.prefix = "172.20.7"
+        self.refuses = set()
+        """First words of commands that fail in a container."""
+        self.release = platform.release()
+
+    def kernel(self):
+        return self.release
 
     def has_image(self, tag):
         return tag in self.images
 
     def new_network(self, name, group):
-        return Network(name, "172.20.7")
+        return Network(name, self.prefix)
 
     def create(self, wish):
         if self.broken and self.broken in (wish.name or ""):
@@ -62,6 +71,8 @@ class FakeDocker:
 
     def run_in(self, container, command):
         self.asked.append((self.wishes[container].name, " ".join(command)))
+        if command[0] in self.refuses:
+            raise DockerError(f"{command[0]} ended with 1")
 
     def sweep(self, group):
         self.codes.clear()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
 
+from tanist_interop import docker_api
 from tanist_interop.docker_api import LABEL, Docker, DockerError, Network, Wish, connect
 
 
@@ -41,14 +43,14 @@ def make():
     return make
 
 
-def test_a_container_has_no_powers_but_those_asked_for(make, tmp_path):
+def test_a_container_has_no_powers(make, tmp_path):
     engine, api = make(create_container={"Id": "c1"}, create_host_config="host")
     net = Network("net", "172.20.7")
-    wish = Wish("image", ["run"], "g", "name", net, net.fixed(1), tmp_path, "7:8", may=["NET_RAW"])
+    wish = Wish("image", ["run"], "g", "name", net, net.fixed(1), tmp_path, "7:8")
     assert engine.create(wish) == "c1"
     host = next(more for name, _, more in api.calls if name == "create_host_config")
     assert host["cap_drop"] == ["ALL"]
-    assert host["cap_add"] == ["NET_RAW"]
+    assert "cap_add" not in host
     assert host["network_mode"] == "net"
     assert host["binds"] == {str(tmp_path): {"bind": str(tmp_path), "mode": "rw"}}
     made = next(more for name, _, more in api.calls if name == "create_container")
@@ -94,31 +96,25 @@ def test_a_signal_to_the_dead_is_no_error(make):
         engine.signal("c", "SIGKILL")
 
 
-@pytest.mark.parametrize(
-    ("answer", "size"),
-    [
-        ({"memory_stats": {"stats": {"anon": 5, "file": 9}}}, 5),
-        ({"memory_stats": {"stats": {"rss": 6, "cache": 9}}}, 6),
-        ({"memory_stats": {}}, 0),
-        ({}, 0),
-        (SdkError("gone"), 0),
-    ],
-)
-def test_memory_is_without_files_in_both_kinds_of_cgroups(make, answer, size):
-    engine, _ = make(stats=answer)
-    assert engine.memory_bytes("c") == size
+def test_memory_is_what_the_first_process_holds(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(docker_api, "PROCESSES", tmp_path)
+    engine, _ = make(inspect_container={"State": {"Pid": 17}})
+    assert engine.memory_bytes("c0ffee") == 0, "no such process"
+    (tmp_path / "17").mkdir()
+    (tmp_path / "17/statm").write_text("900 7 3 1 0 2 0\n")
+    (tmp_path / "17/cgroup").write_text("0::/docker/c0ffee\n")
+    assert engine.memory_bytes("c0ffee") == 7 * os.sysconf("SC_PAGE_SIZE")
+    assert engine.memory_bytes("beef") == 0, "another one's"
+    engine, _ = make(inspect_container=SdkError("no such container"))
+    assert engine.memory_bytes("c0ffee") == 0
 
 
 def test_a_command_that_fails_says_what_it_printed(make):
-    engine, _ = make(
-        exec_create={"Id": "e"}, exec_start=b"no chain\n", exec_inspect={"ExitCode": 0}
-    )
-    engine.run_in("c", ["iptables", "-F"])
-    engine, _ = make(
-        exec_create={"Id": "e"}, exec_start=b"no chain\n", exec_inspect={"ExitCode": 2}
-    )
-    with pytest.raises(DockerError, match="iptables -F ended with 2: no chain"):
-        engine.run_in("c", ["iptables", "-F"])
+    engine, _ = make(exec_create={"Id": "e"}, exec_start=b"", exec_inspect={"ExitCode": 0})
+    engine.run_in("c", ["grep", "word"])
+    engine, _ = make(exec_create={"Id": "e"}, exec_start=b"no file\n", exec_inspect={"ExitCode": 2})
+    with pytest.raises(DockerError, match="grep word ended with 2: no file"):
+        engine.run_in("c", ["grep", "word"])
 
 
 def test_a_network_that_overlaps_is_tried_elsewhere(make):
@@ -134,6 +130,7 @@ def test_a_network_that_overlaps_is_tried_elsewhere(make):
     assert options == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     assert network.fixed(2) == f"{network.prefix}.12"
     assert network.free_range == f"{network.prefix}.128/25"
+    assert api.calls[0][2]["ipam"]["Config"][0]["Gateway"] == network.gateway
 
 
 def test_sweeping_takes_the_containers_of_the_group_before_its_networks(make):
@@ -144,6 +141,12 @@ def test_sweeping_takes_the_containers_of_the_group_before_its_networks(make):
     assert all(
         more["filters"] == {"label": f"{LABEL}=g"} for _, _, more in api.calls if "filters" in more
     )
+
+
+def test_the_kernel_tells_whose_engine_it_is(make):
+    engine, _ = make(info={"KernelVersion": "6.1.0-13-amd64"})
+    engine._client.info = engine._client.api.info
+    assert engine.kernel() == "6.1.0-13-amd64"
 
 
 def test_simple_questions(make):

@@ -1,10 +1,12 @@
 """What the runner needs of a set of brokers, wherever they run: the host.
 
 Brokers are numbered from 0 and named n1, n2, ... A host starts them, does to them what a fault does
-(kill, terminate, suspend, resume, cut off, restart), and knows under which address clients reach
-each (``addresses``) and under which the brokers reach each other (``peer_addresses``). Everything
-an operator does goes through ``qpid-ha`` and ``qpid-config``, as people do it, and is the same on
-every host: it is here. ``local`` runs the brokers as processes, ``docker`` as containers.
+(kill, terminate, suspend, resume, restart), and knows under which address clients reach each
+(``addresses``), under which the operator does (``peer_addresses``), and under which a broker
+reaches the others (``members``): the same ones, unless their links are to fail (``linked``).
+Everything an operator does goes through ``qpid-ha`` and ``qpid-config``, as people do it, and is
+the same on every host: it is here. ``local`` runs the brokers as processes, ``docker`` as
+containers.
 
 A host knows nothing of clients and scenarios. Its files (logs, data) are in the folder of the run.
 """
@@ -67,8 +69,13 @@ class Cluster(ABC):
         """``host:port`` of every node in order, as clients reach it."""
 
     def peer_addresses(self) -> list[str]:
-        """``host:port`` of every node in order, as the other brokers reach it."""
+        """``host:port`` of every node in order, where it listens."""
         return self.addresses()
+
+    def members(self, node: int) -> list[str]:
+        """``host:port`` of every node in order, as this one is to reach it."""
+        del node
+        return self.peer_addresses()
 
     @abstractmethod
     def kill(self, node: int) -> None:
@@ -89,17 +96,6 @@ class Cluster(ABC):
     @abstractmethod
     def restart(self, node: int) -> None:
         """Start a dead broker again under its old addresses. Raises: OSError, HostError."""
-
-    @abstractmethod
-    def cut(self, node: int, peer: int | None, one_way: bool = False) -> None:
-        """Let nothing pass between these brokers, or (None) between this one and all clients, as a
-        broken network does: no end of a connection, nothing refused. ``one_way``: nothing from
-        ``node`` to the other, while the way back is open. Holds also for a broker that is started
-        again. Call ``mend`` afterwards. Raises: HostError, also where a host cannot do it."""
-
-    @abstractmethod
-    def mend(self) -> None:
-        """End every cut. Raises: HostError."""
 
     @abstractmethod
     def life(self, node: int) -> int:
@@ -195,14 +191,14 @@ class Cluster(ABC):
         """What brokers tell clients from the start; needs ``addresses``."""
         self.told = self.addresses()[: 1 if self.settings.tell_first else None]
 
-    def options(self, data_dir: str, log: str) -> list[str]:
-        """The options of every broker, where its data and its log are as the broker sees it; those
-        of the command line go last. A host puts those about its sockets before them."""
+    def options(self, node: int, data_dir: str, log: str) -> list[str]:
+        """The options of a broker, where its data and its log are as the broker sees it; those of
+        the command line go last. A host puts those about its sockets before them."""
         return [
             "--auth=no",
             f"--data-dir={data_dir}",
             "--ha-cluster=yes",
-            f"--ha-brokers-url={','.join(self.peer_addresses())}",
+            f"--ha-brokers-url={','.join(self.members(node))}",
             f"--ha-public-url={','.join(self.told)}",
             "--ha-replicate=all",
             f"--queue-patterns={QUEUE_PATTERN}",

@@ -1,19 +1,18 @@
 """Brokers as containers of the engine that answers, each with an address of its own.
 
 All of a run is in one network without masquerading: brokers at fixed addresses, client programs
-(``drivers.container``) at others. The addresses are the same for clients and brokers; no names, so
-that no dead broker's is looked up. The folder of the run is seen in every broker under its own
-path, so data directories and logs are where the local host has them; a restart is a new container
-on the old address with a log of its own. The operator's commands run on this machine and reach the
-addresses directly, so the engine must be this machine's and Linux.
+(``drivers.container``) at others. No names, so that no dead broker's is looked up. The folder of
+the run is seen in every broker under its own path, so data directories and logs are where the local
+host has them; a restart is a new container on the old address with a log of its own. The operator's
+commands run on this machine and reach the addresses directly, so the engine must be this machine's
+and Linux (``runner.hosting`` asks it).
 
 A broker is the first process of its container and gets its signals as on the local host, also
 SIGSTOP: the engine's own pause fails on a busy machine with cgroups v1 ("unable to freeze").
 
 A node is two containers, as a machine and a process on it: one that holds the address, and the
 broker inside its network. So a dead broker's port refuses connections at once, as that of a dead
-process does, and rules for packets outlive the broker. Links are cut with iptables in the holder:
-what is to be dropped is dropped where it arrives.
+process does.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ from tanist_interop.hosts.cluster import STOP_S, Cluster, Settings
 from tanist_interop.hosts.operator import HostError
 
 IMAGE: Final = "tanist-broker"
-HOLDER: Final = "tanist-cutter"
 PORT: Final = 5672
 
 
@@ -57,23 +55,20 @@ class ContainerCluster(Cluster):
         self.group = f"tanist-{os.getpid()}-{folder.name}"[:60]
         self.network: Network | None = None
         self.boxes: list[Box] = []
-        self._cut: set[int] = set()
-        """Nodes that drop something."""
 
     def start(self) -> None:
         """Make the network, start every broker. Raises: HostError."""
-        with _translated():
-            for tag, name in ((IMAGE, "broker"), (HOLDER, "cutter")):
-                if not self.engine.has_image(tag):
-                    raise HostError(f"no image {tag}; run interop/images.sh {name}")
+        with translated():
+            if not self.engine.has_image(IMAGE):
+                raise HostError(f"no image {IMAGE}; run interop/images.sh broker")
             self.network = self.engine.new_network(self.group, self.group)
             self.boxes = [
                 Box(self.name(node), self.network.fixed(node))
                 for node in range(self.settings.nodes)
             ]
-            self.tell_clients()
             for box in self.boxes:
                 self._hold(box)
+            self.tell_clients()
             for node in range(self.settings.nodes):
                 self._start(node)
 
@@ -85,8 +80,8 @@ class ContainerCluster(Cluster):
         """The container that has the address, for as long as the run lasts."""
         box.holder = self.engine.create(
             Wish(
-                HOLDER, ["sleep", "infinity"], self.group, name=f"{self.group}-{box.name}-address",
-                network=self.network, address=box.address, may=["NET_ADMIN", "NET_RAW"],
+                IMAGE, ["sleep", "infinity"], self.group, name=f"{self.group}-{box.name}-address",
+                network=self.network, address=box.address,
             )
         )  # fmt: skip
         self.engine.start(box.holder)
@@ -106,7 +101,7 @@ class ContainerCluster(Cluster):
                 [
                     *self.settings.qpidd,
                     f"--port={PORT}",
-                    *self.options(str(self.folder / box.name), str(log)),
+                    *self.options(node, str(self.folder / box.name), str(log)),
                 ],
                 self.group,
                 name=f"{self.group}-{stem}",
@@ -122,7 +117,7 @@ class ContainerCluster(Cluster):
         """SIGKILL; returns when the process is gone."""
         box = self._box(node)
         box.expected_dead = True
-        with _translated():
+        with translated():
             self.engine.signal(box.container, "SIGKILL")
             if self.engine.wait(box.container, STOP_S) is None:
                 raise HostError(f"{box.name} did not end {STOP_S:g} s after SIGKILL")
@@ -132,7 +127,7 @@ class ContainerCluster(Cluster):
         """SIGTERM; the exit code. Raises: HostError if it does not end (it is killed then)."""
         box = self._box(node)
         box.expected_dead = True
-        with _translated():
+        with translated():
             self.engine.signal(box.container, "SIGTERM")
             code = self.engine.wait(box.container, STOP_S)
             if code is None:
@@ -143,48 +138,22 @@ class ContainerCluster(Cluster):
 
     def suspend(self, node: int) -> None:
         """SIGSTOP."""
-        with _translated():
+        with translated():
             self.engine.signal(self._box(node).container, "SIGSTOP")
 
     def resume(self, node: int) -> None:
         """SIGCONT."""
-        with _translated():
+        with translated():
             self.engine.signal(self._box(node).container, "SIGCONT")
 
     def restart(self, node: int) -> None:
         """Start a dead broker again at its old address. Raises: HostError."""
         box = self._box(node)
-        with _translated():
+        with translated():
             if box.code is None and self.engine.exit_code(box.container) is None:
                 raise HostError(f"{box.name} is still running")
             self._bury(box)
             self._start(node)
-
-    def cut(self, node: int, peer: int | None, one_way: bool = False) -> None:
-        """Drop what this broker sends to the other (or to clients), and what comes back."""
-        assert self.network is not None
-        here = self._box(node).address
-        if peer is None:
-            drops = [(node, ["OUTPUT", "-d", self.network.free_range])]
-            back = (node, ["INPUT", "-s", self.network.free_range])
-        else:
-            drops = [(peer, ["INPUT", "-s", here])]
-            back = (node, ["INPUT", "-s", self._box(peer).address])
-        if not one_way:
-            drops.append(back)
-        for number, rule in drops:
-            self._cut.add(number)
-            self._iptables(number, ["-I", *rule, "-j", "DROP"])
-
-    def mend(self) -> None:
-        """End every cut. Raises: HostError."""
-        while self._cut:
-            self._iptables(self._cut.pop(), ["-F"])
-
-    def _iptables(self, node: int, words: list[str]) -> None:
-        """In the filter table of the node's own network; nothing else is in that table."""
-        with _translated():
-            self.engine.run_in(self.boxes[node].holder, ["iptables", "-w", *words])
 
     def life(self, node: int) -> int:
         """The number of its container: 1 is the first one."""
@@ -192,7 +161,7 @@ class ContainerCluster(Cluster):
 
     def check_alive(self) -> None:
         """Raises: HostError if a broker ended that nobody killed."""
-        with _translated():
+        with translated():
             running = self.engine.running(self.group)
             for box in self.boxes:
                 if box.container and box.container not in running and not box.expected_dead:
@@ -258,7 +227,7 @@ class ContainerCluster(Cluster):
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """What the engine could not do is the host's error."""
     try:
         yield

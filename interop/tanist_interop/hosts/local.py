@@ -67,7 +67,7 @@ class LocalCluster(Cluster):
             f"--socket-fd={descriptor}",
             "--listen-disable=tcp",
             f"--port={node.port}",
-            *self.options(str(self.folder / node.name), str(log)),
+            *self.options(self.nodes.index(node), str(self.folder / node.name), str(log)),
         ]
 
     def _start_node(self, node: Node, listener: socket.socket) -> None:
@@ -121,13 +121,6 @@ class LocalCluster(Cluster):
         if self._process(node).poll() is None:
             raise HostError(f"{subject.name} is still running")
         self._start_node(subject, listen(subject.port))
-
-    def cut(self, node: int, peer: int | None, one_way: bool = False) -> None:
-        """Processes that share one loopback share all links. Raises: HostError, always."""
-        raise HostError("the local host cannot cut links; the docker host can (--hosts docker)")
-
-    def mend(self) -> None:
-        """Nothing is ever cut here."""
 
     def life(self, node: int) -> int:
         """The number of its process: 1 is the first one."""

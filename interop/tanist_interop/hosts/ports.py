@@ -8,6 +8,7 @@ may even be connected to itself.
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 from pathlib import Path
@@ -31,12 +32,13 @@ def ephemeral_range() -> tuple[int, int]:
         return FALLBACK_RANGE
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket on the loopback. Raises: OSError when the port is taken."""
+def listen(port: int, host: str = LOOPBACK) -> socket.socket:
+    """A listening socket, on the loopback if no other address is given. Raises: OSError when the
+    port is taken, or the address is none of this machine's."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK, port))
+        listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError:
         listener.close()
@@ -44,8 +46,9 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def choose(count: int) -> list[socket.socket]:
-    """So many listening sockets on free ports outside the ephemeral range. Raises: OSError."""
+def choose(count: int, host: str = LOOPBACK) -> list[socket.socket]:
+    """So many listening sockets on free ports outside the ephemeral range. Raises: OSError, at once
+    when the address is none of this machine's."""
     low, high = ephemeral_range()
     out: list[socket.socket] = []
     for _ in range(MAX_TRIES):
@@ -55,9 +58,10 @@ def choose(count: int) -> list[socket.socket]:
         if low <= port <= high:
             continue
         try:
-            out.append(listen(port))
-        except OSError:
-            continue
+            out.append(listen(port, host))
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise
     for listener in out:
         listener.close()
     raise OSError(f"no {count} free ports outside {low}-{high} after {MAX_TRIES} tries")

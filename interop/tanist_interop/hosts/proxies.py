@@ -149,7 +149,9 @@ class Route:
 
     dialler: int
     target: int
-    target_port: int
+    leads_to: tuple[str, int]
+    """Where the node listens."""
+    host: str = LOOPBACK
     port: int = 0
     forth: Rule = field(default_factory=Rule)
     back: Rule = field(default_factory=Rule)
@@ -174,7 +176,7 @@ class Route:
         dialled = Side(self, dialled=True)
         try:
             loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: dialled, LOOPBACK, self.target_port)
+            await loop.create_connection(lambda: dialled, *self.leads_to)
         except OSError:
             side.sever()
             return
@@ -188,7 +190,7 @@ class Route:
         wanted = not (self.forth.blocked or self.back.blocked)
         if wanted and self._server is None:
             loop = asyncio.get_running_loop()
-            listener = listener or listen(self.port)
+            listener = listener or listen(self.port, self.host)
             self._server = await loop.create_server(lambda: Side(self, False), sock=listener)
         elif not wanted and self._server is not None:
             self._server.close()
@@ -240,27 +242,29 @@ class Proxies:
 
     def __init__(self) -> None:
         self.routes: dict[tuple[int, int], Route] = {}
-        self._ports: list[int] = []
+        self._nodes: list[tuple[str, int]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="proxies", daemon=True)
 
-    def start(self, ports: list[int], clients: bool) -> None:
-        """Routes between nodes that listen on these ports; with ``clients`` also from clients to
-        each. Raises: OSError."""
-        nodes = range(len(ports))
+    def start(self, addresses: list[str], clients: bool, host: str = LOOPBACK) -> None:
+        """Routes between nodes that listen on these addresses (``host:port``); with ``clients``
+        also from clients to each. They begin at ports of ``host``, an address of this machine that
+        nodes and clients reach. Raises: OSError."""
+        nodes = range(len(addresses))
         pairs = [(source, target) for source in nodes for target in nodes if source != target]
         pairs += [(CLIENTS, target) for target in nodes] if clients else []
-        listeners = choose(len(pairs))
-        self._ports = list(ports)
+        listeners = choose(len(pairs), host)
+        self._nodes = [_split(address) for address in addresses]
         self._thread.start()
         for (source, target), listener in zip(pairs, listeners, strict=True):
-            route = Route(source, target, ports[target], listener.getsockname()[1])
+            route = Route(source, target, self._nodes[target], *listener.getsockname())
             self.routes[source, target] = route
             self._await(route.serve(listener))
 
     def address(self, dialler: int, target: int) -> str:
         """``host:port`` where ``dialler`` reaches ``target``."""
-        return f"{LOOPBACK}:{self.routes[dialler, target].port}"
+        route = self.routes[dialler, target]
+        return f"{route.host}:{route.port}"
 
     def tap(self, dialler: int, target: int, tap: Tap | None) -> None:
         """Let ``tap`` see and change what passes from now on. It runs in the thread of the loop."""
@@ -270,7 +274,7 @@ class Proxies:
         """Let the way from ``dialler`` to ``target`` lead to another node now, as an address
         that moves. Connections that are there stay where they are."""
         route = self.routes[dialler, target]
-        self._call(partial(setattr, route, "target_port", self._ports[node]))
+        self._call(partial(setattr, route, "leads_to", self._nodes[node]))
 
     def block(self, source: int, target: int) -> None:
         """Let nothing pass from ``source`` to ``target``, and no new connection between them."""
@@ -334,3 +338,8 @@ class Proxies:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
         self._loop.close()
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host, int(port)

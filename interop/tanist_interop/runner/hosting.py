@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Cluster, Settings
 from tanist_interop.hosts.containers import IMAGE, ContainerCluster
-from tanist_interop.hosts.linked import LinkedCluster
+from tanist_interop.hosts.linked import LinkedCluster, LinkedContainers
 from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.runner.crew import StartProgram
 from tanist_interop.scenarios.scenario import Scenario
@@ -37,22 +38,24 @@ class Place:
 
     def missing(self, scenario: Scenario) -> str:
         """Why the scenario cannot be played here, empty if it can."""
-        if scenario.links and self.engine is not None:
-            return "brokers in containers have no proxies between them; take --hosts local"
-        return linked.missing(scenario.clock)
+        return linked.missing(scenario.clock) if self.engine is None else ""
 
     def open(
         self, folder: Path, settings: Settings, scenario: Scenario
     ) -> tuple[Cluster, StartProgram]:
         """The host of one run, which must not be ``missing`` anything; nothing is started yet."""
-        if self.engine is None:
-            if scenario.links:
-                clients, virtual = scenario.links == "clients", scenario.links == "virtual"
-                cluster = LinkedCluster(folder, settings, clients, scenario.clock, virtual)
-                return cluster, Program
-            return LocalCluster(folder, settings), Program
+        ways = (scenario.links == "clients", scenario.clock, scenario.links == "virtual")
         engine = self.engine
-        boxes = ContainerCluster(folder, in_image(settings), engine)
+        if engine is None:
+            if scenario.links:
+                return LinkedCluster(folder, settings, *ways), Program
+            return LocalCluster(folder, settings), Program
+        settings = in_image(settings)
+        boxes = (
+            LinkedContainers(folder, settings, engine, *ways)
+            if scenario.links
+            else ContainerCluster(folder, settings, engine)
+        )
 
         def start_program(name: str, spec: ClientSpec, log: Path, inbox: Inbox) -> ContainerProgram:
             network, group = boxes.network, boxes.group
@@ -73,12 +76,18 @@ def choose(
     name: str, clients: list[ClientSpec], connect_engine: Callable[[], Docker] = connect
 ) -> Place:
     """The place of this name. ``docker`` needs the broker's image (a client program without one is
-    *not run*), ``auto`` takes containers only if all images are there. Raises: DockerError if
+    *not run*), ``auto`` takes containers only if all images are there. The engine must share this
+    machine's kernel: the addresses of its containers are within reach then. Raises: DockerError if
     ``docker`` is asked for and cannot be."""
     if name == "local":
         return Place()
     try:
         engine = connect_engine()
+        if engine.kernel() != platform.release():
+            raise DockerError(
+                "the engine runs on another machine, or a virtual one as Docker Desktop does: its "
+                "containers cannot be reached from here; take --hosts local"
+            )
         wanted = [IMAGE]
         if name == "auto":
             wanted += [image(spec) for spec in clients if not spec.optional]

@@ -178,6 +178,7 @@ class Proofs(Play):
         fault.prepare()
         for node in fault.hit:
             self.warden.note_fault(fault.name, node, "begin", False)
+        self.warden.note_memory("fault")
         frozen = [node for node in backups if node not in fault.hit]
         self._freeze(frozen)
         self._send_large()
@@ -290,7 +291,6 @@ class Proofs(Play):
         s, scene = self.scenario, fault.scene
         known = list(fault.hit)
         target = scene.primary if s.promote else scene.backups[0] if "rejoin" in s.checks else None
-        self.warden.note_memory("fault")
         before = dict(self.crew.acknowledged)
         self.warden.note_fault(fault.name, target, "begin", s.promote)
         fault.inject()

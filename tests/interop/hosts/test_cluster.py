@@ -67,7 +67,7 @@ def test_forming_ends_when_a_broker_died(tmp_path):
 def test_options_name_brokers_as_brokers_and_clients_as_clients_reach_them(tmp_path):
     cluster = Noted(tmp_path, tell_first=True, options=("--trace",))
     cluster.tell_clients()
-    options = cluster.options("/data", "/log")
+    options = cluster.options(0, "/data", "/log")
     assert "--ha-brokers-url=inside-1:1,inside-2:2" in options
     assert "--ha-public-url=outside:1" in options
     assert "--data-dir=/data" in options

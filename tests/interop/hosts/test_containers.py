@@ -7,14 +7,14 @@ import os
 import pytest
 
 from tanist_interop.hosts.cluster import Settings
-from tanist_interop.hosts.containers import HOLDER, IMAGE, ContainerCluster
+from tanist_interop.hosts.containers import IMAGE, ContainerCluster
 from tanist_interop.hosts.operator import HostError
 from tests.interop.fake_docker import FakeDocker
 
 
 @pytest.fixture
 def engine():
-    return FakeDocker(IMAGE, HOLDER)
+    return FakeDocker(IMAGE)
 
 
 @pytest.fixture
@@ -32,10 +32,8 @@ def asked(engine, cluster):
 def test_a_node_is_an_address_and_a_broker_inside_of_it(cluster, engine, tmp_path):
     assert cluster.addresses() == ["172.20.7.10:5672", "172.20.7.11:5672"]
     holder, _, broker, _ = engine.wishes.values()
-    assert (holder.image, holder.address, holder.may) == (
-        HOLDER, "172.20.7.10", ["NET_ADMIN", "NET_RAW"],
-    )  # fmt: skip
-    assert (broker.image, broker.inside_of, broker.may) == (IMAGE, "c1", [])
+    assert (holder.image, holder.address) == (IMAGE, "172.20.7.10")
+    assert (broker.image, broker.inside_of) == (IMAGE, "c1")
     assert broker.user == f"{os.getuid()}:{os.getgid()}"
     assert broker.folder == tmp_path
     assert not broker.init, "signals are for the broker"
@@ -45,9 +43,9 @@ def test_a_node_is_an_address_and_a_broker_inside_of_it(cluster, engine, tmp_pat
 
 
 def test_a_missing_image_is_named_with_the_remedy(tmp_path, engine):
-    engine.images = {IMAGE}
+    engine.images = set()
     cluster = ContainerCluster(tmp_path, Settings(("qpidd",), ("qpid-ha",)), engine)
-    with pytest.raises(HostError, match=r"tanist-cutter; run interop/images\.sh cutter"):
+    with pytest.raises(HostError, match=r"tanist-broker; run interop/images\.sh broker"):
         cluster.start()
 
 
@@ -96,29 +94,6 @@ def test_who_dies_by_itself_is_noticed(cluster, engine):
 def test_a_broker_that_ignores_the_end_is_killed(cluster, engine):
     engine.stubborn = {f"{cluster.group}-n2"}
     assert cluster.stop() == [("n1", 0, True), ("n2", -9, False)]
-
-
-@pytest.mark.parametrize(
-    ("peer", "one_way", "rules"),
-    [
-        (1, False, [("n2", "INPUT -s 172.20.7.10"), ("n1", "INPUT -s 172.20.7.11")]),
-        (1, True, [("n2", "INPUT -s 172.20.7.10")]),
-        (None, False, [("n1", "OUTPUT -d 172.20.7.128/25"), ("n1", "INPUT -s 172.20.7.128/25")]),
-        (None, True, [("n1", "OUTPUT -d 172.20.7.128/25")]),
-    ],
-)
-def test_what_is_cut_is_dropped_where_it_arrives(cluster, engine, peer, one_way, rules):
-    cluster.cut(0, peer, one_way)
-    dropped = [(f"{name}-address", f"iptables -w -I {rule} -j DROP") for name, rule in rules]
-    assert asked(engine, cluster) == dropped
-    engine.asked.clear()
-    cluster.mend()
-    assert sorted(asked(engine, cluster)) == sorted(
-        {(f"{name}-address", "iptables -w -F") for name, _ in rules}
-    )
-    engine.asked.clear()
-    cluster.mend()
-    assert engine.asked == []
 
 
 def test_what_the_engine_cannot_do_is_an_error_of_the_host(tmp_path, engine):

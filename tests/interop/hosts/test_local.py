@@ -179,10 +179,3 @@ def test_options_of_the_broker(tmp_path):
         "--link-heartbeat-interval=1",
     ):
         assert option in command
-
-
-def test_links_of_one_machine_cannot_be_cut(cluster):
-    cluster.start()
-    with pytest.raises(HostError, match="--hosts docker"):
-        cluster.cut(0, 1)
-    cluster.mend()

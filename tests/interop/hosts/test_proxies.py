@@ -47,7 +47,7 @@ def listener():
 @pytest.fixture
 def links(listener):
     subject = Proxies()
-    subject.start([1, listener.getsockname()[1]], clients=True)
+    subject.start(["127.0.0.1:1", f"127.0.0.1:{listener.getsockname()[1]}"], clients=True)
     yield subject
     subject.close()
     subject.close()

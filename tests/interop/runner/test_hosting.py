@@ -9,9 +9,10 @@ from tanist_interop.docker_api import DockerError
 from tanist_interop.drivers.container import ContainerProgram
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import ClientSpec
+from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Settings
 from tanist_interop.hosts.containers import ContainerCluster
-from tanist_interop.hosts.linked import LinkedCluster
+from tanist_interop.hosts.linked import LinkedCluster, LinkedContainers
 from tanist_interop.hosts.local import LocalCluster
 from tanist_interop.runner.hosting import choose
 from tanist_interop.scenarios.catalogue import KILL_PRIMARY
@@ -41,15 +42,39 @@ def test_local_asks_for_no_engine(tmp_path):
     assert start_program is Program
 
 
-def test_links_that_fail_are_local(tmp_path):
+def test_links_that_fail_are_made_on_either_host(tmp_path):
     scenario = BY_NAME["proofs-partition"]
     place = choose("local", CLIENTS, absent)
     assert place.missing(scenario) == ""
     cluster, _ = place.open(tmp_path, SETTINGS, scenario)
     assert isinstance(cluster, LinkedCluster)
     place = choose("docker", CLIENTS, engine("tanist-broker"))
-    assert "take --hosts local" in place.missing(scenario)
-    assert place.missing(KILL_PRIMARY) == ""
+    assert place.missing(scenario) == ""
+    boxes, _ = place.open(tmp_path, SETTINGS, scenario)
+    assert isinstance(boxes, LinkedContainers)
+
+
+def test_clocks_need_a_library_on_this_machine_or_in_the_image(tmp_path, monkeypatch):
+    monkeypatch.delenv("TANIST_LIBFAKETIME", raising=False)
+    monkeypatch.setattr(linked, "LIBFAKETIME", (str(tmp_path), "faketime/libfaketime.so.1"))
+    scenario = BY_NAME["proofs-clock-jump"]
+    assert "install the package" in choose("local", CLIENTS, absent).missing(scenario)
+    place = choose("docker", CLIENTS, engine("tanist-broker"))
+    assert place.missing(scenario) == ""
+    boxes, _ = place.open(tmp_path, SETTINGS, scenario)
+    assert boxes.settings.qpidd[:2] == ("env", "LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1")
+    assert boxes.settings.qpidd[-1] == "qpidd"
+
+
+def test_an_engine_of_another_machine_is_none():
+    def elsewhere():
+        out = FakeDocker("tanist-broker", "tanist-client-a")
+        out.release = "5.15.49-linuxkit"
+        return out
+
+    with pytest.raises(DockerError, match=r"Docker Desktop .*take --hosts local"):
+        choose("docker", CLIENTS, elsewhere)
+    assert choose("auto", CLIENTS, elsewhere).name == "local"
 
 
 def test_docker_needs_an_engine_and_the_image_of_the_broker():
