@@ -21,6 +21,20 @@ class BadClient(ValueError):
 
 
 @dataclass(frozen=True)
+class Retry:
+    """How long a program waits, by its own settings, before it tries again to connect: what it
+    cannot be faster than after a failover, whatever the brokers do. With three addresses."""
+
+    least_ms: float
+    """From when it noticed the loss to its first try after all addresses failed once; for one that
+    waits before that too, to its first try at all."""
+    most_ms: float
+    """Between two tries of the same address."""
+    because: str
+    """The settings, for people."""
+
+
+@dataclass(frozen=True)
 class ClientSpec:
     """How to start a client program. ``needs`` and ``remedy`` are for a human."""
 
@@ -38,6 +52,8 @@ class ClientSpec:
     """A connection for each task: only for scenarios with a crowd, and for these only."""
     optional: bool = False
     """Its library cannot be had everywhere: that it is not run is no failure, in CI neither."""
+    retry: Retry | None = None
+    """None if it does not tell."""
 
 
 def parse(path: Path) -> ClientSpec:
@@ -64,7 +80,19 @@ def parse(path: Path) -> ClientSpec:
         shared=bool(value.get("shared", False)),
         crowd=bool(value.get("crowd", False)),
         optional=bool(value.get("optional", False)),
+        retry=_retry(value["retry"], path) if "retry" in value else None,
     )
+
+
+def _retry(value: dict[str, object], path: Path) -> Retry:
+    try:
+        least, most = float(str(value["least_ms"])), float(str(value["most_ms"]))
+        because = str(value["because"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadClient(f"{path}: retry: {error!r}") from error
+    if not 0 <= least <= most:
+        raise BadClient(f"{path}: retry: least_ms must be at most most_ms")
+    return Retry(least, most, because)
 
 
 def discover(folder: Path) -> dict[str, ClientSpec]:

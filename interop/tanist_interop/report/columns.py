@@ -8,6 +8,12 @@ Results = dict[str, Any]
 """What ``Verdict.as_json`` gives."""
 
 
+def programs(results: Results) -> dict[str, str]:
+    """Which client program each process belongs to."""
+    found: Results = results["context"].get("programs", {})
+    return {source: str(greeting["client"]) for source, greeting in found.items()}
+
+
 def align(table: list[list[str]], right: bool = True) -> list[str]:
     """First column to the left, the others to the right, or not."""
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]

@@ -7,8 +7,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Final
 
-from tanist_interop.report.columns import Results, align
-from tanist_interop.report.results import COUNTED, moment, programs
+from tanist_interop.report.columns import Results, align, programs
+from tanist_interop.report.results import COUNTED, moment
 
 WORDS: Final = {"true": "valid", "false": "INVALID", "unknown": "UNKNOWN"}
 

@@ -4,7 +4,7 @@ A failover goes through these moments: the fault; the promotion is *asked* for (
 is the decision of whoever promotes); the new primary *accepts* it and recovers its backups; it
 *serves*; each client gets its *first* new confirmation. Beside it each client *detects* the loss by
 itself. Where a broker does not tell when it accepts and serves, the promoting command's return is
-all there is.
+all there is. Beside what it took stands what the client's own settings allow (``floors``).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from tanist_interop.report.columns import Results
-from tanist_interop.report.results import programs
+from tanist_interop.report.columns import Results, align, programs
+from tanist_interop.report.floors import Span
 
 Bar = tuple[str, float, float]
 """A phase and its begin and end, in seconds from the fault."""
@@ -30,6 +30,10 @@ LAST: Final = "first confirmation"
 
 PARTS: Final = ("detected", "deciding", "promoting", "recovering", LAST, "in all")
 
+ALLOWED: Final = "by its settings"
+
+HEADS: Final = ("half of them", "95 of 100", "the longest", "new primary serves")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -40,6 +44,8 @@ class Split:
     moments: dict[str, float | None]
     """When each phase ended, from the fault."""
     first: float | None
+    allowed: Span | None = None
+    """By its settings: the first confirmation not before, and a try by then."""
 
     def parts(self) -> dict[str, float | None]:
         """How long each part took (``detected`` and ``in all`` from the fault). A confirmation
@@ -79,7 +85,15 @@ def splits(failover: Results, named: dict[str, str]) -> list[Split]:
     detected = _slowest(failover["detect_ms"], named)
     first = _slowest(failover["first_ack_ms"], named)
     clients = sorted({*detected, *first})
-    return [Split(name, detected.get(name), moments, first.get(name)) for name in clients]
+    allowed = failover.get("by_settings_ms", {})
+    return [
+        Split(name, detected.get(name), moments, first.get(name), _span(allowed.get(name)))
+        for name in clients
+    ]
+
+
+def _span(found: list[float] | None) -> Span | None:
+    return None if found is None else (found[0], found[1])
 
 
 def _slowest(times: dict[str, float], named: dict[str, str]) -> dict[str, float]:
@@ -121,8 +135,44 @@ def rows(found: dict[str, list[Split]]) -> list[dict[str, str]]:
         for part in PARTS:
             times = [split.parts()[part] for split in every]
             row[part] = _told(spread([ms for ms in times if ms is not None]), len(every) > 1)
+        row[ALLOWED] = _allowed(every)
         out.append(row)
     return out
+
+
+def _allowed(every: list[Split]) -> str:
+    """Of several failovers the median of either end."""
+    ends = zip(*(split.allowed for split in every if split.allowed is not None), strict=True)
+    found = [spread(list(times)) for times in ends]
+    return " to ".join(duration(times[0]) for times in found if times) or "-"
+
+
+def lines(found: dict[str, list[Split]], because: dict[str, str]) -> list[str]:
+    """From the fault to the first new confirmation, program by program, beside what its settings
+    allow; and which settings these are (``because``). Empty if nobody went on."""
+    table = [["first new confirmation after", "failovers", *HEADS, ALLOWED]]
+    for client, every in found.items():
+        times = spread([split.first for split in every if split.first is not None])
+        if times is not None:
+            told = [duration(ms) for ms in times]
+            table.append([client, str(len(every)), *told, _serves(every), _allowed(every)])
+    if len(table) == 1:
+        return []
+    told = [f"{client} waits: {because[client]}" for client in found if because.get(client)]
+    return [*align(table), *told]
+
+
+def _serves(every: list[Split]) -> str:
+    """When the new primary served, half of the times."""
+    served = [split.moments["recovering"] for split in every]
+    times = spread([ms for ms in served if ms is not None])
+    return duration(times[0]) if times else "-"
+
+
+def because(runs: list[Results]) -> dict[str, str]:
+    """By client program: the settings that make it wait, as these runs noted them."""
+    noted = [run["context"].get("retries", {}) for run in runs]
+    return {client: str(retry["because"]) for each in noted for client, retry in each.items()}
 
 
 def _told(times: tuple[float, float, float] | None, several: bool) -> str:

@@ -53,6 +53,7 @@ def of_run(run: Results, records: Iterable[history.Record]) -> str:
         splits=_rows(found),
         phases=_phases(found),
         several=len(run["failovers"]) > 1,
+        because=failovers.because([run]),
         plots=_plots(told),
         versions=_versions(run),
         text=table.render(run, run["seconds"]),
@@ -101,7 +102,7 @@ def _common() -> dict[str, Any]:
         "words": proofs.WORDS,
         "signs": proofs.SIGNS,
         "counted": list(COUNTED),
-        "parts": list(failovers.PARTS),
+        "parts": [*failovers.PARTS, failovers.ALLOWED],
     }
 
 
@@ -134,7 +135,7 @@ def _pairs(run: Results) -> list[list[str]]:
 
 
 def _rows(found: dict[str, list[failovers.Split]]) -> list[list[str]]:
-    heads = ("client", "failovers", *failovers.PARTS)
+    heads = ("client", "failovers", *failovers.PARTS, failovers.ALLOWED)
     return [[row[head] for head in heads] for row in failovers.rows(found)]
 
 
@@ -207,6 +208,7 @@ def _group(
         "table": matrix,
         "why": [cell for cell in matrix.there.values() if cell.verdict != "valid"],
         "medians": _medians("client", found) if len(found) > 1 else [],
+        "because": failovers.because([run for _, run in runs]),
         "faults": [
             {
                 "fault": fault,

@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tanist_interop.report.columns import Results, align
-from tanist_interop.report.results import programs
+from tanist_interop.report.columns import Results, align, programs
 
 PROOFS: Final[dict[str, tuple[str, ...]]] = {
     "resend": ("total-queue", "failover", "matrix"),

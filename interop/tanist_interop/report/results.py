@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tanist_interop.report.columns import Results
+from tanist_interop.report import floors
+from tanist_interop.report.columns import Results, programs
 
 SCHEMA: Final = 1
 """Grows by one when a key changes its meaning or goes; new keys do not count."""
@@ -34,7 +35,11 @@ def document(results: Results, seconds: float) -> Results:
     each: list[Results] = []
     if "failover" in figures:
         figures["failover"] = dict(figures["failover"])
-        each = figures["failover"].pop("each", [])
+        retries, named = context.get("retries", {}), programs(results)
+        each = [
+            {**one, "by_settings_ms": floors.spans(one, retries, named)}
+            for one in figures["failover"].pop("each", [])
+        ]
     return {
         "schema": SCHEMA,
         "valid": results["valid"],
@@ -60,12 +65,6 @@ def versions(results: Results) -> Results:
     named["python"] = context.get("python", named.get("python", ""))
     greeted = context.get("programs", {}).values()
     return {**named, "clients": {p["client"]: p.get("versions", {}) for p in greeted}}
-
-
-def programs(results: Results) -> dict[str, str]:
-    """Which client program each process belongs to."""
-    found: Results = results["context"].get("programs", {})
-    return {source: str(greeting["client"]) for source, greeting in found.items()}
 
 
 def clients(results: Results) -> dict[str, dict[str, int | None]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tanist_interop.report import fidelity
-from tanist_interop.report.columns import Results, align
+from tanist_interop.report import fidelity, floors
+from tanist_interop.report.columns import Results, align, programs
 
 WORDS: Final = {"true": "VALID", "false": "INVALID", "unknown": "UNKNOWN"}
 
@@ -107,21 +107,27 @@ def failover_lines(results: Results) -> list[str]:
     """Times from the fault, empty when there was no failover."""
     figures = results["figures"].get("failover", {})
     if "promote_ms" in figures:
-        return _one_failover(figures)
+        return _one_failover(results, figures)
     if figures.get("count"):
         return _many_failovers(figures)
     return []
 
 
-def _one_failover(figures: Results) -> list[str]:
+def _one_failover(results: Results, figures: Results) -> list[str]:
     detect, first = figures["detect_ms"], _slowest(figures["first_ack_ms"])
-    table = [["from the kill to", "detected", "promoted", "first new ack"]]
+    named = programs(results)
+    (failover,) = results.get("failovers") or figures["each"]
+    allowed = floors.spans(failover, results["context"].get("retries", {}), named)
+    last = ["by its settings"] if allowed else []
+    table = [["from the kill to", "detected", "promoted", "first new ack", *last]]
     for name in sorted(detect.keys() | first.keys()):
+        span = allowed.get(named.get(name, name)) if name in first else None
         table.append([
             name,
             _seconds(detect[name]) if name in detect else "-",
             _seconds(figures["promote_ms"]),
             _seconds(first[name]) if name in first else "-",
+            *[" to ".join(map(_seconds, span)) if span else "-" for _ in last],
         ])  # fmt: skip
     return ["", *align(table)]
 

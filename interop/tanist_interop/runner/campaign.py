@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,17 @@ from tanist_interop.checkers.finding import Valid, combine
 from tanist_interop.checkers.judge import Verdict
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts.cluster import Settings
-from tanist_interop.report import fidelity, grid, junit, page, proofs, results, table, terminal
+from tanist_interop.report import (
+    failovers,
+    fidelity,
+    grid,
+    junit,
+    page,
+    proofs,
+    results,
+    table,
+    terminal,
+)
 from tanist_interop.report.columns import Results
 from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
@@ -105,9 +115,10 @@ def run(options: Options, say: Callable[[str], None]) -> int:
             clients = [spec for spec in clients if spec.name not in missing] or clients
     if not runs:
         values.append(Valid.UNKNOWN)
+    summary = table.summary(runs) + _failovers([run for _, run in pages])
     if len(runs) > 1:
         screen("")
-        screen(table.summary(runs))
+        screen(summary)
     found_cells = grid.cells([each for each, _ in runs]) + left_out
     if found_cells:
         (options.out / "matrix.json").write_text(grid.document(found_cells), "utf-8")
@@ -115,13 +126,22 @@ def run(options: Options, say: Callable[[str], None]) -> int:
         shown = [cell for name, found in pages for cell in proofs.cells(found, name)]
         screen.matrix(proofs.matrix([*shown, *proofs.told(left_out)]))
     page.write_index(options.out, pages, proofs.told(left_out))
-    (options.out / "summary.txt").write_text(table.summary(runs), "utf-8")
+    (options.out / "summary.txt").write_text(summary, "utf-8")
     (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))
     required = sorted(name for name, note in missing.items() if not note.get("optional"))
     if required and options.not_run_fails:
         screen(f"not run, which is a failure here: {', '.join(required)}")
         values.append(Valid.FALSE)
     return EXIT_CODES[combine(values)]
+
+
+def _failovers(runs: list[Results]) -> str:
+    """The failover time of each client over all runs, if these are runs of one fault: medians over
+    different ones say nothing."""
+    if len({proofs.fault_of(run["scenario"]) for run in runs if run["failovers"]}) != 1:
+        return ""
+    found = failovers.lines(failovers.of_runs(runs), failovers.because(runs))
+    return "\n".join(["", *found, ""]) if found else ""
 
 
 def drawn(clients: list[ClientSpec], number: int, seed: int) -> list[ClientSpec]:
@@ -156,6 +176,7 @@ def run_once(
         "python": sys.version.split()[0],
         "versions": versions(options.qpidd),
         "hosts": options.place.name,
+        "retries": {spec.name: asdict(spec.retry) for spec in clients if spec.retry is not None},
     }
     plan = Plan(scenario, seed, clients, folder, context)
     say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")

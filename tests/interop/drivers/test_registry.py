@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tanist_interop.drivers import registry
-from tanist_interop.drivers.registry import BadClient, discover
+from tanist_interop.drivers.registry import BadClient, Retry, discover
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -20,6 +20,7 @@ def write(folder, name, value):
 def test_clients_are_found_in_order(tmp_path):
     more = {"needs": "luck", "shared": True, "protocol": "amqp1.0", "optional": True}
     more["crowd"] = True
+    more["retry"] = {"least_ms": 100, "most_ms": 500, "because": "delay 100 ms"}
     write(tmp_path, "b", {"name": "b", "command": ["./run"], **more})
     write(tmp_path, "a", {"name": "a", "command": ["x", "y"], "setup": "apt"})
     (tmp_path / "setup").write_text("")
@@ -31,11 +32,14 @@ def test_clients_are_found_in_order(tmp_path):
     assert (found["b"].protocol, found["a"].protocol) == ("amqp1.0", "amqp0-10")
     assert (found["b"].optional, found["a"].optional) == (True, False)
     assert (found["b"].crowd, found["a"].crowd) == (True, False)
+    assert (found["b"].retry, found["a"].retry) == (Retry(100.0, 500.0, "delay 100 ms"), None)
 
 
 @pytest.mark.parametrize(
     "value",
     ["nonsense", "[]", {"name": "x"}, {"name": "x", "command": []}, {"name": 1, "command": ["x"]},
+     {"name": "x", "command": ["x"], "retry": {"least_ms": 1}},
+     {"name": "x", "command": ["x"], "retry": {"least_ms": 2, "most_ms": 1, "because": ""}},
      {"name": "x", "command": [1]}, {"name": "x", "command": ["x"], "protocol": "mqtt"}],
 )  # fmt: skip
 def test_a_bad_file_is_refused(tmp_path, value):
@@ -63,4 +67,5 @@ def test_our_own_clients_are_well_described():
         assert '"protocol"' in (spec.folder / "client.json").read_text()
         assert spec.name == spec.folder.name
         assert spec.needs
+        assert spec.retry is not None, "how long it waits by its own settings"
         assert (ROOT / spec.remedy).exists()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tanist_interop.report import failovers
-from tanist_interop.report.failovers import Split, of_runs, rows, splits
+from tanist_interop.report.failovers import Split, because, lines, of_runs, rows, splits
 from tanist_interop.report.results import document
 
 
@@ -83,3 +83,32 @@ def test_spread():
     assert failovers.spread([7.0]) == (7.0, 7.0, 7.0)
     assert failovers.spread([3.0, 1.0, 2.0]) == (2.0, 3.0, 3.0)
     assert failovers.spread([float(n) for n in range(1, 101)]) == (50.0, 95.0, 100.0)
+
+
+def test_beside_what_it_took_stands_what_the_settings_allow():
+    moments = {"deciding": 10.0, "promoting": 20.0, "recovering": 250.0}
+    times = ((700.0, (250.0, 850.0)), (400.0, (200.0, 800.0)), (900.0, (300.0, 900.0)))
+    every = [Split("c", 5.0, moments, first, allowed) for first, allowed in times]
+    (row,) = rows({"c": every, "other": []})[:1]
+    assert row["by its settings"] == f"250{NBSP}ms to 850{NBSP}ms"
+    silent = Split("silent", 5.0, moments, None)
+    told = lines({"c": every, "silent": [silent]}, {"c": "200 ms before each address"})
+    head, line, why = (" ".join(text.replace(NBSP, " ").split()) for text in told)
+    assert head == (
+        "first new confirmation after failovers half of them 95 of 100 the longest "
+        "new primary serves by its settings"
+    )
+    assert line == "c 3 700 ms 900 ms 900 ms 250 ms 250 ms to 850 ms"
+    assert why == "c waits: 200 ms before each address"
+    assert lines({"silent": [silent]}, {}) == []
+
+
+def test_settings_come_from_what_the_run_noted(story):
+    run = story.good().verdict().as_json()
+    retry = {"least_ms": 1.0, "most_ms": 9.0, "because": "1 ms"}
+    run["context"]["retries"] = {"c": retry}
+    run = document(run, 1)
+    (found,) = of_runs([run])["c"]
+    (allowed,) = (failover["by_settings_ms"]["c"] for failover in run["failovers"])
+    assert found.allowed == allowed
+    assert because([run]) == {"c": "1 ms"}

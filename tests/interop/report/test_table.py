@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from tanist_interop import protocol
+from tanist_interop.report.results import document
 from tanist_interop.report.table import render, rows, summary
 
 
@@ -134,3 +135,12 @@ def test_what_became_of_held_messages(story):
 def test_a_crowd_has_no_row_per_flow(results):
     results["flows"] *= 100
     assert len(rows(results)) == 2
+
+
+def test_what_a_clients_own_settings_allow_stands_beside_its_time(story):
+    results = story.good().verdict().as_json()
+    retry = {"least_ms": 2000.0, "most_ms": 3000.0, "because": "2 s"}
+    results["context"]["retries"] = {"c": retry}
+    for found in (results, document(results, 1)):
+        lines = [" ".join(line.split()) for line in render(found, 1).splitlines()]
+        assert any(line.endswith("2.00 s to 3.00 s") for line in lines), lines

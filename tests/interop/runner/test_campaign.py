@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tanist_interop.drivers.registry import ClientSpec, discover
+from tanist_interop.drivers.registry import ClientSpec, Retry, discover
 from tanist_interop.hosts import linked
 from tanist_interop.runner import campaign
 from tanist_interop.scenarios.catalogue import CATALOGUE
@@ -36,6 +36,23 @@ def options(tmp_path, clients_dir, fake_qpidd, fake_qpid_ha):
         return campaign.Options(**(values | changes))
 
     return make
+
+
+def test_kills_that_are_repeated_have_one_table_of_failover_times(options, tmp_path):
+    kill, said = scaled(CATALOGUE["kill-primary"], 100), []
+    retry = Retry(5.0, 60_000.0, "5 ms")
+    clients = [replace(spec, retry=retry) for spec in options().clients]
+    assert campaign.run(options(scenarios=[kill], clients=clients, repeat=2), said.append) == 0
+    summary = (tmp_path / "runs" / "summary.txt").read_text()
+    assert any(summary in text for text in said)
+    (row,) = (line.split() for line in summary.splitlines() if line.startswith("fake "))
+    assert row[1] == "2", "failovers"
+    (first, *_) = sorted(tmp_path.glob("runs/kill-primary-*/results.json"))
+    noted = json.loads(first.read_text())["context"]["retries"]
+    assert noted["a"] == {"least_ms": 5.0, "most_ms": 60_000.0, "because": "5 ms"}
+    quiet = scaled(CATALOGUE["no-fault"], 100)
+    campaign.run(options(scenarios=[quiet], out=tmp_path / "quiet"), said.append)
+    assert "failovers" not in (tmp_path / "quiet" / "summary.txt").read_text()
 
 
 def test_runs_leave_their_folders(options, tmp_path):
