@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from tanist_interop.docker_api import LABEL, connect
 from tanist_interop.hosts.cluster import Settings
-from tanist_interop.hosts.containers import ContainerCluster
+from tanist_interop.hosts.linked import LinkedContainers
 from tanist_interop.hosts.operator import HostError
 from tests.containers.conftest import PATIENCE_S, ROOT, run
 
@@ -19,7 +20,8 @@ QPID_HA = (sys.executable, "-m", "tanist.cli.qpid_ha")
 
 @pytest.fixture
 def cluster(images, tmp_path):
-    subject = ContainerCluster(tmp_path, Settings(("qpidd",), QPID_HA), connect())
+    settings = Settings(("qpidd",), QPID_HA, options=("--ha-backup-timeout=4",))
+    subject = LinkedContainers(tmp_path, settings, connect(), clients=True, clock=True)
     subject.start()
     subject.form(PATIENCE_S)
     yield subject
@@ -41,24 +43,54 @@ def until(condition) -> None:
         time.sleep(0.2)
 
 
-def test_a_cut_link_and_a_mended_one(cluster) -> None:
+def test_a_blocked_link_and_an_open_one(cluster) -> None:
     assert cluster.in_sync(0) == [1, 2]
-    cluster.cut(0, 1)
+    cluster.links.block(0, 1)
     until(lambda: cluster.in_sync(0) == [2])
     cluster.kill(1)
     cluster.restart(1)
     with pytest.raises(HostError, match="n2 is joining, not ready"):
         cluster.wait_ready(1, 3)  # it is cut off still, although it is a new container
-    cluster.mend()
+    cluster.links.unblock(0, 1)
     cluster.wait_ready(1, PATIENCE_S)
     assert cluster.in_sync(0) == [1, 2]
 
 
 def test_one_way_is_enough_to_lose_a_backup(cluster) -> None:
-    cluster.cut(2, 0, one_way=True)
+    cluster.links.block(2, 0)
     until(lambda: cluster.in_sync(0) == [1])
-    cluster.mend()
+    cluster.links.unblock(2, 0)
     cluster.wait_ready(2, PATIENCE_S)
+
+
+def test_a_deposed_primary_ends_by_itself(cluster) -> None:
+    for node in (1, 2):
+        cluster.links.block(0, node)
+        cluster.links.block(node, 0)
+    cluster.promote(1)
+    for node in (1, 2):
+        cluster.links.unblock(0, node)
+        cluster.links.unblock(node, 0)
+    assert cluster.ends(0, PATIENCE_S)
+    assert cluster.refusal(1) == "", "it is the primary already"
+
+
+def test_clocks_jump_in_the_log_of_each_broker(cluster) -> None:
+    def hour(node: int) -> float:
+        """How far the last line of its log is ahead of this machine."""
+        log = [path for name, path in cluster.logs() if path.suffix == ".log"][node]
+        stamp = log.read_text().splitlines()[-1][:19]
+        said = datetime.fromisoformat(stamp).replace(tzinfo=UTC)
+        return (said - datetime.now(UTC)).total_seconds() / 3600
+
+    cluster.jump(3600.0)
+    cluster.kill(2)
+    until(lambda: cluster.in_sync(0) == [1])
+    assert 0.9 < hour(0) < 1.1
+    cluster.jump(0.0)
+    cluster.restart(2)
+    cluster.wait_ready(2, PATIENCE_S)
+    assert abs(hour(0)) < 0.1
 
 
 def test_a_hung_broker_takes_connections_and_dies_at_once(cluster) -> None:

@@ -3,7 +3,9 @@
 Copies come of **breaks**: a failover, or a connection that a client lost beside it. What one break
 explains of a queue is what may have been under way: of each receiver its prefetch and what it had
 not acknowledged yet, of each sender its window; and what a receiver had acknowledged just before,
-for nobody tells it when the backups know.
+for nobody tells it when the backups know. How long that may take is measured: messages go the same
+way until they are confirmed, so what the slowest of them took right before the break, an
+acknowledgement may have taken.
 
 Each copy is charged to the last break before it. What a break leaves unused is carried over to the
 next one only while the queue had not been worked off: queues are first in first out, so when a
@@ -33,7 +35,10 @@ BATCH_NS: Final = 100_000_000
 
 
 ACK_NS: Final = 250_000_000
-"""An acknowledgement may be under way to broker and backups for so long."""
+"""An acknowledgement may be under way to broker and backups for so long, on any machine."""
+
+ACK_MAX_NS: Final = 2_000_000_000
+"""And never for longer than this, however slow the confirmations of the time were."""
 
 
 @dataclass
@@ -46,6 +51,8 @@ class Break:
     """That came after it, less those whose acknowledgement was under way."""
     acks_lost: int = 0
     """Copies of messages whose acknowledgement was."""
+    ack_ns: int = ACK_NS
+    """How long an acknowledgement may have been under way."""
     worked_off: bool = False
     """A message that was sent after it has been received."""
 
@@ -107,14 +114,36 @@ def breaks(ops: Operations) -> dict[str, list[Break]]:
     out: dict[str, list[Break]] = {task.queue: [] for task in used}
     for t, tasks in sorted(events, key=lambda event: event[0]):
         for queue, explained in under_way(ops, tasks).items():
-            out[queue].append(Break(t, explained))
+            out[queue].append(Break(t, explained, ack_ns=ACK_NS))
     return out
+
+
+def slowest_ns(ops: Operations, t: int) -> int:
+    """How long the slowest message needed to be confirmed that was announced shortly before ``t``;
+    one that was not confirmed by then, until then."""
+    longest = 0
+    for key in ops.attempts.between(t - ACK_MAX_NS, t):
+        sent, confirmed = ops.attempts.time_of(key), ops.acknowledged.time_of(key)
+        assert sent is not None
+        longest = max(longest, min(confirmed or t, t) - sent)
+    return longest
 
 
 def charge(ops: Operations) -> dict[str, list[Break]]:
     """The breaks of each queue with the copies that came after each; before the first one no copy
     is explained at all."""
+    found = _charge(ops, {})
+    if not _problems(ops, found):  # a long run has many breaks, and most machines are prompt
+        return found
+    times = {entry.t for every in found.values() for entry in every if entry.t}
+    return _charge(ops, {t: slowest_ns(ops, t) for t in times})
+
+
+def _charge(ops: Operations, measured: dict[int, int]) -> dict[str, list[Break]]:
+    """As ``charge``. ``measured``: how long acknowledgements may have taken before each break."""
     out = {queue: [Break(0, 0), *found] for queue, found in breaks(ops).items()}
+    for entry in (entry for found in out.values() for entry in found):
+        entry.ack_ns = max(entry.ack_ns, measured.get(entry.t, 0))
     times = {queue: [entry.t for entry in found] for queue, found in out.items()}
     seen = Messages()
     for delivery in ops.deliveries:
@@ -123,7 +152,7 @@ def charge(ops: Operations) -> dict[str, list[Break]]:
         new = seen.add(delivery.producer, delivery.first, delivery.last)
         copies = len(delivery) - sum(last - first + 1 for first, last in new)
         if copies and entry.t:
-            lost = _acks_lost(ops, delivery, new, entry.t)
+            lost = _acks_lost(ops, delivery, new, entry)
             entry.acks_lost += lost
             copies -= lost
         entry.copies += copies
@@ -133,12 +162,13 @@ def charge(ops: Operations) -> dict[str, list[Break]]:
     return out
 
 
-def _acks_lost(ops: Operations, delivery: Delivery, new: list[Range], t: int) -> int:
-    """How many of the copies in ``delivery`` had been acknowledged just before the time ``t``."""
+def _acks_lost(ops: Operations, delivery: Delivery, new: list[Range], entry: Break) -> int:
+    """How many of the copies in ``delivery`` had been acknowledged just before a break."""
     fresh = Numbers(*new)
     numbers = (n for n in range(delivery.first, delivery.last + 1) if n not in fresh)
     times = (ops.tried.time_of((delivery.producer, number)) for number in numbers)
-    return sum(1 for at in times if at is not None and t - ACK_NS <= at < t)
+    since = entry.t - entry.ack_ns
+    return sum(1 for at in times if at is not None and since <= at < entry.t)
 
 
 def excesses(queue: str, found: list[Break], began: int) -> list[str]:
@@ -154,16 +184,20 @@ def excesses(queue: str, found: list[Break], began: int) -> list[str]:
     return out
 
 
+def _problems(ops: Operations, queues: dict[str, list[Break]]) -> list[str]:
+    began = ops.span[0]
+    return [text for name, found in sorted(queues.items()) for text in excesses(name, found, began)]
+
+
 def check(ops: Operations) -> Finding:
     """Duplicates of each queue are within what its breaks explain."""
     queues = charge(ops)
-    problems: list[str] = []
-    for queue, found in sorted(queues.items()):
-        problems += excesses(queue, found, ops.span[0])
+    problems = _problems(ops, queues)
     every = [entry for found in queues.values() for entry in found]
     figures: dict[str, object] = {
         "duplicated": sum(entry.copies + entry.acks_lost for entry in every),
         "acks_lost": sum(entry.acks_lost for entry in every),
+        "ack_ms": round(max((entry.ack_ns for entry in every if entry.t), default=0) / 1e6),
         "bound": sum(entry.explained for entry in every),
         "failovers": len(list(history.failovers(ops.records))),
         "beside": len(beside(ops)),

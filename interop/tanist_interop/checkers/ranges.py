@@ -195,6 +195,16 @@ class Dated(Messages):
                         out.add(producer, first, last)
         return out
 
+    def between(self, since: int, until: int) -> Iterator[Key]:
+        """The messages that came in from ``since`` on and before ``until``."""
+        for producer, (starts, times) in self._times.items():
+            numbers = self.of(producer)
+            for at, (low, when) in enumerate(zip(starts, times, strict=True)):
+                if since <= when < until:
+                    high = starts[at + 1] - 1 if at + 1 < len(starts) else numbers.ranges()[-1][1]
+                    for first, last in numbers.common(low, high):
+                        yield from ((producer, number) for number in range(first, last + 1))
+
     def time_of(self, key: Key) -> int | None:
         """When the message came in first, None if it never did."""
         if key not in self:

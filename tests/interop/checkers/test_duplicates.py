@@ -17,6 +17,7 @@ def prompt(monkeypatch, request):
     """Acknowledgements take no time, but where a test is about that: a story takes milliseconds."""
     if "under_way_to_the_backups" not in request.node.name:
         monkeypatch.setattr(duplicates, "ACK_NS", 0)
+        monkeypatch.setattr(duplicates, "slowest_ns", lambda ops, t: 0)
 
 
 def finding(story):
@@ -70,6 +71,39 @@ def test_those_that_had_long_been_under_way_to_the_backups_are(story):
     result = finding(story)
     assert result.valid is Valid.FALSE
     assert result.figures["acks_lost"] == 0
+
+
+@pytest.mark.parametrize(("confirmed_after_ms", "lost"), [(590, 50), (400, 0)])
+def test_as_slow_as_confirmations_were_acknowledgements_under_way_to_the_backups_may_have_been(
+    story, confirmed_after_ms, lost
+):
+    """All were acknowledged some 500 ms before the fault."""
+    story.sender()
+    story.receiver()
+    story.batch(protocol.Invoke, [51], "s")
+    story.ms += 50
+    story.sent((1, 50))
+    story.got((1, 50))
+    story.ms += confirmed_after_ms - 60
+    story.batch(protocol.Ok, [51], "s")
+    story.ms += 590 - confirmed_after_ms
+    story.fault()
+    story.ms += 200
+    story.got((1, 50), redelivered=True)
+    result = finding(story)
+    assert result.figures["acks_lost"] == lost
+    assert result.valid is (Valid.TRUE if lost else Valid.FALSE)
+
+
+def test_however_slow_they_were_two_seconds_under_way_to_the_backups_are_the_most(story):
+    stream(story)
+    story.ms += 200
+    story.batch(protocol.Invoke, [51], "s")
+    story.ms += 1_900
+    story.fault()
+    story.ms += 200
+    story.got((1, 50), redelivered=True)
+    assert finding(story).valid is Valid.FALSE
 
 
 def test_none_at_all_without_a_failover(story):

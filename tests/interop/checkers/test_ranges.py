@@ -105,3 +105,14 @@ def test_messages_of_both(ours, theirs):
     both = one | other
     assert set(both.of("p")) == numbers_of(ours) | numbers_of(theirs)
     assert set(both.of("q")) == numbers_of(theirs)
+
+
+def test_what_came_in_between_two_moments():
+    dated = Dated()
+    dated.put("p", 1, 3, 10)
+    dated.put("p", 4, 6, 20)
+    dated.put("p", 7, 7, 30)
+    dated.put("q", 1, 1, 20)
+    assert list(dated.between(20, 30)) == [("p", 4), ("p", 5), ("p", 6), ("q", 1)]
+    assert list(dated.between(30, 31)) == [("p", 7)]
+    assert list(dated.between(0, 10)) == []
