@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tanist_interop.scenarios.catalogue import CATALOGUE
+from tanist_interop.scenarios.proofs import BY_NAME
+
 ROOT = Path(__file__).resolve().parents[1]
 TEST = "run -e lint,py311,processes --skip-missing-interpreters false"
-NOT_IN_CI = {"cover", "demo", "py312", "catch-up"}
+NOT_IN_CI = {"cover", "py312", "catch-up"}
 
 
 def script(path: Path, text: str = "exit 0") -> None:
@@ -31,8 +34,10 @@ class Machine:
         (root / ".ci").mkdir()
         for name in (".ci/run", "Makefile"):
             shutil.copy(ROOT / name, root / name)
-        for name in ("clients/setup", "interop/engine", "tests/sim/run.py", "bench/run.py"):
+        for name in ("clients/setup", "tests/sim/run.py", "bench/run.py"):
             script(root / name)
+        script(root / "interop/engine", f'echo "engine $1" >>"{root}/asked"; shift; exec "$@"')
+        script(root / "interop/images.sh", f'echo "images $*" >>"{root}/asked"')
         for name in ("git", "gcc", "chromium", "python3", "python3.12", "python3.13"):
             script(root / "bin" / name)
         script(root / ".venv-tox/bin/tox", f'echo "$*" >>"{root}/asked"')
@@ -61,8 +66,9 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def environments(lines: list[str]) -> set[str]:
-    """Of these calls of tox."""
-    return {name for line in lines for name in line.split()[2].split(",")}
+    """Of the calls of tox among these."""
+    calls = [line.split()[2] for line in lines if line.startswith("run ")]
+    return {name for call in calls for name in call.split(",")}
 
 
 def test_make_test_runs_what_tox_runs_without_names(machine: Machine) -> None:
@@ -82,7 +88,7 @@ def test_the_stage_test_is_the_command_of_the_readme(machine: Machine) -> None:
 
 
 def test_stages_to_be_asked_for(machine: Machine) -> None:
-    names = ["lint", "py312", "cover", "demo"]
+    names = ["lint", "py312", "cover"]
     code, said, asked = machine.run(".ci/run", *names)
     assert code == 0, said
     assert [line.split()[2] for line in asked] == names
@@ -91,7 +97,20 @@ def test_stages_to_be_asked_for(machine: Machine) -> None:
 def test_a_stage_that_is_none_fails_and_says_which_there_are(machine: Machine) -> None:
     code, said, asked = machine.run(".ci/run", "nonsense")
     assert (code, asked) == (1, [])
-    assert "to be asked for: lint py312 cover demo" in said
+    assert "to be asked for: lint py312 cover" in said
+
+
+def test_the_drill_in_containers_has_an_engine_and_its_images(machine: Machine) -> None:
+    code, said, asked = machine.run(".ci/run", "containers")
+    assert code == 0, said
+    engine, images, again, run = asked
+    assert {engine, again} == {"engine --required"}, "that there is none is a failure"
+    words = run.split()
+    clients = words[words.index("--clients") + 1].split(",")
+    assert images.split()[1:] == ["broker", *clients]
+    assert run.startswith("run -e interop -- --hosts docker --scenario ")
+    known = {*CATALOGUE, *BY_NAME}
+    assert set(words[words.index("--scenario") + 1].split(",")) <= known
 
 
 def test_what_ci_leaves_out_is_what_the_pages_say(machine: Machine) -> None:
@@ -104,7 +123,7 @@ def test_what_ci_leaves_out_is_what_the_pages_say(machine: Machine) -> None:
     there.discard(".pkg_compiled")
     assert there - environments(asked) == NOT_IN_CI
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    (sentence,) = re.findall(r"calls them in order, except four: (.*?)\.\n", page, re.S)
+    (sentence,) = re.findall(r"calls them in order, except three: (.*?)\.\n", page, re.S)
     assert {name for name in re.findall(r"`([\w-]+)`", sentence)} == NOT_IN_CI
 
 

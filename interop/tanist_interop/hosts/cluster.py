@@ -132,10 +132,11 @@ class Cluster(ABC):
     def in_sync(self, primary: int, timeout_s: float = 5.0) -> list[int] | None:
         """The backups that this primary itself lists as ready; None if it does not say so as a
         primary. Raises: HostError."""
-        ready = self.operator.ready_members(self.peer_addresses()[primary], timeout_s)
+        every = self.peer_addresses()
+        ready = self.operator.ready_members(every[primary], timeout_s)
         if ready is None:
             return None
-        return [node for node, known in enumerate(self.members(primary)) if known in ready]
+        return [node for node, address in enumerate(every) if address in ready]
 
     def promote(self, node: int) -> None:
         """``qpid-ha promote``. Raises: HostError."""
