@@ -26,6 +26,7 @@ from proton.reactor import ApplicationEvent, Backoff, Container, EventInjector
 
 from reporter import Reporter
 from tasks import Answering, DeclareTask, PutTask, ReceiveTask, SendTask, TakeTask, Task
+from transactions import TransactedReceiveTask, TransactedSendTask
 
 PROTOCOL = 2
 TASKS_S = 1.0
@@ -181,7 +182,10 @@ class Client(MessagingHandler):
         kinds: dict[str, type[Task]] = {
             "send": SendTask, "declare": DeclareTask, "put": PutTask, "take": TakeTask
         }  # fmt: skip
-        task = kinds.get(request["type"], ReceiveTask)(self, request)
+        kind = kinds.get(request["type"], ReceiveTask)
+        if request.get("transaction") and not request.get("hold"):
+            kind = TransactedSendTask if kind is SendTask else TransactedReceiveTask
+        task = kind(self, request)
         self.tasks[task.id] = task
         if not isinstance(task, Answering):
             self.report.reply("done", request)

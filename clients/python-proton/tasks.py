@@ -61,6 +61,20 @@ class CreateQueue(SenderOption):
             sender.target.properties.put_dict({symbol("durable"): True})
 
 
+def new_message(request: dict[str, Any], sn: int) -> Message:
+    """The message with this number, as a ``send`` wants it."""
+    due = None
+    if request.get("delay_ms", 0):
+        at_ms = time.time_ns() // 1_000_000 + request["delay_ms"]
+        due = {symbol("x-opt-delivery-time"): timestamp(at_ms)}
+    return Message(
+        body=f"{request['producer']}:{sn}:".ljust(request.get("body_bytes", 100), "x"),
+        properties={"producer": request["producer"], "sn": sn},
+        durable=bool(request.get("durable", False)),
+        annotations=due,
+    )
+
+
 class Task(MessagingHandler):
     """One task; ``client`` attaches it to every new connection and detaches it from lost ones."""
 
@@ -249,9 +263,6 @@ class SendTask(Task):
         self.producer: str = request["producer"]
         self.window = max(1, request.get("window", 100))
         self.rate = float(request.get("rate_per_s", 0.0))
-        self.body_bytes: int = request.get("body_bytes", 100)
-        self.durable = bool(request.get("durable", False))
-        self.delay_ms: int = request.get("delay_ms", 0)
         self.handed = 0
         self.confirmed = 0
         self.unconfirmed: dict[int, None] = {}  # in the order of handing over
@@ -329,18 +340,7 @@ class SendTask(Task):
         self.work()
 
     def _hand_over(self, sn: int) -> None:
-        message = Message(
-            body=f"{self.producer}:{sn}:".ljust(self.body_bytes, "x"),
-            properties={"producer": self.producer, "sn": sn},
-            durable=self.durable,
-            annotations=self._annotations(),
-        )
-        self.link.send(message, tag=str(sn))
-
-    def _annotations(self) -> dict[symbol, Any] | None:
-        if not self.delay_ms:
-            return None
-        return {symbol("x-opt-delivery-time"): timestamp(time.time_ns() // 1_000_000 + self.delay_ms)}
+        self.link.send(new_message(self.request, sn), tag=str(sn))
 
     def on_accepted(self, event: Event) -> None:
         self._outcome(event, "ok")

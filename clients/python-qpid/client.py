@@ -22,6 +22,7 @@ from qpid.selector import Selector
 import values
 from reporter import Reporter, now_ns
 from tasks import OUTCOMES, ReceiveTask, SendTask, declare, describe, put, take
+from transactions import TransactedSendTask
 
 PROTOCOL = 2
 VERSION = "1.36.0"
@@ -235,7 +236,7 @@ class Client(object):
         thread.start()
 
     def _send(self, request):
-        self._begin(request, SendTask)
+        self._begin(request, TransactedSendTask if request.get("transaction") else SendTask)
 
     def _receive(self, request):
         self._begin(request, ReceiveTask)

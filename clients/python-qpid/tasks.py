@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-from qpid.messaging import Empty, InsufficientCapacity, Message, Timeout
+from qpid.messaging import Empty, InsufficientCapacity, Message, Timeout, TransactionError
 from qpid.messaging.constants import REJECTED, RELEASED
 from qpid.messaging.message import Disposition
 
@@ -71,6 +71,16 @@ def take(connection, queue, timeout_s):
         return message
     finally:
         session.close()
+
+
+def new_message(request, sn):
+    """The message with this number, as a ``send`` wants it."""
+    body = u"%s:%d:" % (request["producer"], sn)
+    return Message(
+        body.ljust(request.get("body_bytes", 100), u"x"),
+        properties={"producer": request["producer"], "sn": sn},
+        durable=bool(request.get("durable", False)),
+    )
 
 
 class Task(threading.Thread):
@@ -149,8 +159,6 @@ class SendTask(Task):
         self.producer = request["producer"]
         self.window = max(1, request.get("window", 100))
         self.rate = float(request.get("rate_per_s", 0.0))
-        self.body_bytes = request.get("body_bytes", 100)
-        self.durable = bool(request.get("durable", False))
         self.handed = 0
         self.touched = 0
         self.settled = 0
@@ -198,13 +206,7 @@ class SendTask(Task):
 
     def _hand_over(self):
         """Gives the next message to the library, unless told to stop before."""
-        sn = self.first + self.handed
-        body = u"%s:%d:" % (self.producer, sn)
-        message = Message(
-            body.ljust(self.body_bytes, u"x"),
-            properties={"producer": self.producer, "sn": sn},
-            durable=self.durable,
-        )
+        message = new_message(self.request, self.first + self.handed)
         touched = self.touched
         while not self.stopping.is_set():
             self.touched = max(touched, self.handed + 1)  # inside the library's send: it may be sent
@@ -272,12 +274,24 @@ class ReceiveTask(Task):
         self.drain = request["type"] == "drain"
         self.idle_s = float(request.get("empty_s" if self.drain else "idle_s", 0.0))
         self.hold = bool(request.get("hold", False))
-        self.transactional = self.hold and bool(request.get("transaction", False))
+        self.transactional = bool(request.get("transaction", False))
+        self.transaction = 1  # the number of the open one
         self.outcome = None  # the request to settle, until it is carried out
         self.unacked = []  # (producer, sn) in the order of reception
         self.session = None
 
     def work_on(self, connection):
+        while True:
+            try:
+                return self._work_on(connection)
+            except TransactionError:  # a failover ends the session, and with it the transaction
+                if self.hold:
+                    raise
+                self._acked(unknown=True)
+                if self.stopping.wait(POLL_S):
+                    return "stopped"
+
+    def _work_on(self, connection):
         self.session = connection.session(transactional=self.transactional)
         receiver = self.session.receiver(
             address(self.request["queue"], "{node: {type: queue}}"),
@@ -357,14 +371,23 @@ class ReceiveTask(Task):
     def _acknowledge(self):
         if self.hold or not self.unacked:
             return
-        unacked, self.unacked = self.unacked, []
         unknown = True
         try:
             self.session.acknowledge(sync=False)
+            if self.transactional:
+                self.session.commit()
             unknown = False
         finally:
-            for producer, sn in unacked:
-                self.report.messages("acked", self.id, producer, sn, sn, unknown=unknown)
+            self._acked(unknown)
+
+    def _acked(self, unknown):
+        unacked, self.unacked = self.unacked, []
+        extra = {"transaction": self.transaction} if self.transactional else {}
+        for producer, sn in unacked:
+            self.report.messages("acked", self.id, producer, sn, sn, unknown=unknown, **extra)
+        if unacked and self.transactional:
+            self.transaction += 1
+            self.report.flush()  # no line spans the end of a transaction
 
     def _finish(self, receiver):
         # Closing releases what the library still buffers, and kills its engine if that came before a

@@ -20,6 +20,9 @@ from typing import ClassVar, Final
 
 VERSION: Final = 2
 
+ROLLED_BACK: Final = "rolled back"
+"""Reason of a `fail` that the drill had asked for."""
+
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 """A batch of 1000 single numbers needs 20 KB; a line beyond this is not ours."""
 
@@ -127,6 +130,19 @@ class Send(Request):
         "capability `delay`)",
         0,
     )
+    transaction: int = _opt(
+        "so many messages are one local transaction, 0 = none (only with capability "
+        "`transaction`): announced by one `invoke`, committed when all are handed over, and the "
+        "next one begins after that; a library's loss of one is no end of the task. The outcome is "
+        "the same for all of one: `ok` when the commit is answered, `fail` when it surely was not "
+        "asked for, else `info`. The last one before `stop` is finished; `window` means nothing",
+        0,
+    )
+    rollback_every: int = _opt(
+        "in place of the commit, every so many-th transaction is rolled back, 0 = none; `fail` "
+        "with the reason `rolled back` when that is answered",
+        0,
+    )
 
 
 @dataclass(frozen=True)
@@ -146,8 +162,10 @@ class Receive(Request):
         False,
     )
     transaction: bool = _opt(
-        "true, only with `hold`: acknowledge them, in a local transaction that `settle` ends; a "
-        "program whose library has none answers `unsupported`",
+        "true: acknowledge in local transactions. With `hold` in one that `settle` ends (a program "
+        "whose library has none answers `unsupported`), else in one after the other: each is "
+        "committed where there would be an acknowledgement, and numbered in `acked`, which is "
+        "written at once: no line spans the end of a transaction",
         False,
     )
 
@@ -343,6 +361,11 @@ class Acked(Batch):
 
     TYPE = "acked"
     unknown: bool = _opt("true: the call raised; the broker may or may not have them", False)
+    transaction: int = _opt(
+        "number of the receiver's local transaction in which they were acknowledged, from 1; "
+        "0 = none",
+        0,
+    )
 
 
 @dataclass(frozen=True)
@@ -426,7 +449,7 @@ CAPABILITIES: Final[dict[str, str]] = {
     "reopen": "obeys `reopen`",
     "crowd": "has a connection for each task, so nobody can tell whose is lost",
     "hold": "obeys `hold` and knows `settle`",
-    "transaction": "obeys `transaction`",
+    "transaction": "obeys `transaction` and `rollback_every`",
     "delay": "obeys `delay_ms`",
     "values": "knows `put` and `take`",
     "auth": "obeys the options `username` and `password`",

@@ -6,7 +6,9 @@ a promoted node reads it. Speaks JSON lines, not AMQP. FAKE_FAULT in the environ
 promise: ``lose`` confirms every 20th message without taking it, ``invent`` adds one,
 ``again`` gives messages out again without a mark, ``traceback`` logs one, ``crash`` ends the
 promoted broker soon, ``keep`` says that it changed its public URL, and does not, ``forget`` marks
-nothing that comes again, ``hoard`` never gives anything back, ``hasty`` delays nothing.
+nothing that comes again, ``hoard`` never gives anything back, ``hasty`` delays nothing, ``eager``
+keeps something of what is rolled back, ``sloppy`` forgets the first acknowledgement of a
+transaction.
 """
 
 from __future__ import annotations
@@ -168,6 +170,21 @@ class Connection:
         else:
             entry[2] = outcome != "release" and FAULT != "forget"
             self.state.queues[queue].append(entry)
+        return "ok"
+
+    def commit(self, queue, producer, sns, **_):
+        for sn in sns:
+            self.put(queue, producer, sn)
+        return "ok"
+
+    def rollback(self, queue, producer, sns, **_):
+        return self.commit(queue, producer, sns[:1]) if FAULT == "eager" else "ok"
+
+    def ack_all(self, queue, keys, **_):
+        if any((queue, *key) not in self.held for key in keys):
+            return "rolled back"  # of another connection
+        for producer, sn in keys[1:] if FAULT == "sloppy" else keys:
+            self.ack(queue, producer, sn)
         return "ok"
 
     def ack(self, queue, producer, sn, **_):

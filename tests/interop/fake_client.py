@@ -123,6 +123,65 @@ class Tasks:
         reason = "stopped" if self.over(id) else "count"
         event("ended", task=id, reason=reason, count=sn - first_sn)
 
+    def transact(self, id, queue, producer, first_sn, transaction, rollback_every, **_):
+        """Transactions until told to stop; the broker hears of one at its end only."""
+        link = Link(self.addresses)
+        link.open()
+        number = 0
+        while not self.over(id):
+            sns = list(
+                range(first_sn + number * transaction, first_sn + (number + 1) * transaction)
+            )
+            number += 1
+            batch = {"task": id, "producer": producer, "sns": [[sns[0], sns[-1]]]}
+            event("invoke", **batch)
+            time.sleep(0.02)
+            back = number % rollback_every == 0
+            answer = self.discharge(
+                link, op="rollback" if back else "commit", queue=queue, producer=producer, sns=sns
+            )
+            if back:
+                event(
+                    "fail", **batch, reason="rolled back" if answer else "the connection was lost"
+                )
+            else:
+                event("ok" if answer else "info", **batch)
+        event("ended", task=id, reason="stopped", count=number * transaction)
+
+    def discharge(self, link, **request):
+        """The answer, None if the connection was lost."""
+        try:
+            return link.once(request)
+        except (OSError, ValueError) as error:
+            event("disconnected", reason=str(error))
+            link.open()
+            event("reconnected")
+            return None
+
+    def receive_in_transactions(self, id, queue, ack_every, **_):
+        link = Link(self.addresses)
+        link.open()
+        done, number = 0, 1
+        while not self.over(id):
+            entry, _ = link.ask(op="get", queue=queue)
+            taken = []
+            while entry is not None and len(taken) < ack_every:
+                taken.append(entry)
+                batch = {"task": id, "producer": entry[0], "sns": [[entry[1], entry[1]]]}
+                event("received", **batch, redelivered=entry[2], count=None)
+                entry = self.discharge(link, op="get", queue=queue) if len(taken) < ack_every else 0
+            if not taken:
+                time.sleep(0.005)
+                continue
+            keys = [[producer, sn] for producer, sn, _ in taken]
+            answer = self.discharge(link, op="ack_all", queue=queue, keys=keys)
+            for producer, sn, _ in taken:
+                batch = {"task": id, "producer": producer, "sns": [[sn, sn]]}
+                event("acked", **batch, unknown=answer != "ok", transaction=number)
+            number += 1
+            done += len(taken)
+        event("ended", task=id, reason="stopped", count=done)
+
     def hold(self, id, queue, count, **_):
         link = Link(self.addresses)
         link.open()
@@ -235,7 +294,10 @@ def answer(tasks: Tasks, request: dict) -> None:
         write("done", in_reply_to=number)
     elif kind in ("send", "receive", "drain"):
         write("done", in_reply_to=number)
-        begin(tasks.hold if request.get("hold") else getattr(tasks, kind), request)
+        task = getattr(tasks, kind)
+        if request.get("transaction"):
+            task = tasks.transact if kind == "send" else tasks.receive_in_transactions
+        begin(tasks.hold if request.get("hold") else task, request)
     elif kind in ("settle", "put", "take"):
         begin(getattr(tasks, kind), request)
     elif kind == "stop":

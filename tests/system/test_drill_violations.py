@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from meddler import Duplicate, Meddler, swallow, unmark
@@ -20,9 +21,12 @@ from tanist_interop.drivers.registry import discover
 from tanist_interop.hosts.linked import LinkedCluster
 from tanist_interop.hosts.local import Settings
 from tanist_interop.hosts.proxies import CLIENTS, Side, Tap
-from tanist_interop.runner.play import Plan
+from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.proofs import Proofs
+from tanist_interop.runner.transactions import Transactions
+from tanist_interop.scenarios.catalogue import TRANSACTIONS
 from tanist_interop.scenarios.proofs import BY_NAME
+from tanist_interop.scenarios.scenario import Scenario
 from tests.clients.harness import ROOT, missing
 
 CLIENT = "python-qpid"
@@ -33,6 +37,7 @@ TARGET = f"{CLIENT}.stream:{SENT}:".encode()
 OURS = (sys.executable, "-m")
 
 Cells = dict[str, tuple[str, list[str]]]
+Judged = dict[str, Any]
 
 
 class Tapped(LinkedCluster):
@@ -50,23 +55,42 @@ class Tapped(LinkedCluster):
 
 
 @pytest.fixture
-def cells(tmp_path: Path) -> Callable[..., Cells]:
-    """Run one fault of the matrix; what came of each proof."""
+def judged(tmp_path: Path) -> Callable[..., Judged]:
+    """Run a scenario; its verdict as JSON values."""
 
-    def run(fault: str, tap: Tap | None = None, options: tuple[str, ...] = ()) -> Cells:
+    def run(
+        scenario: Scenario, course: type[Play], tap: Tap | None, options: tuple[str, ...] = ()
+    ) -> Judged:
         spec = discover(ROOT / "clients")[CLIENT]
         settings = Settings(
             (*OURS, "tanist.cli.qpidd"), (*OURS, "tanist.cli.qpid_ha"), 3, 2, options
         )
-        scenario = replace(BY_NAME[f"proofs-{fault}"], links="clients", acknowledged_min=200)
         plan = Plan(scenario, 1, [spec], tmp_path, {})
-        verdict = Proofs(plan, Tapped(tmp_path, settings, tap), Program, print).run().as_json()
+        verdict = course(plan, Tapped(tmp_path, settings, tap), Program, print).run().as_json()
         if verdict["context"]["not_run"]:
             missing(f"{CLIENT} cannot run here: run clients/setup {CLIENT}")
-        found = verdict["figures"]["proofs"]["cells"]
+        return verdict
+
+    return run
+
+
+@pytest.fixture
+def cells(judged: Callable[..., Judged]) -> Callable[..., Cells]:
+    """Run one fault of the matrix; what came of each proof."""
+
+    def run(fault: str, tap: Tap | None = None, options: tuple[str, ...] = ()) -> Cells:
+        scenario = replace(BY_NAME[f"proofs-{fault}"], links="clients", acknowledged_min=200)
+        found = judged(scenario, Proofs, tap, options)["figures"]["proofs"]["cells"]
         return {cell["proof"]: (cell["verdict"], cell["findings"]) for cell in found}
 
     return run
+
+
+def problems_of(verdict: Judged, checker: str) -> list[str]:
+    """What this checker says; it must not be content."""
+    assert verdict["verdicts"][checker] == "false", verdict["problems"]
+    found = next(f for f in verdict["findings"] if f["checker"] == checker)
+    return list(found["problems"])
 
 
 def only(cells: Cells, proof: str) -> list[str]:
@@ -127,3 +151,13 @@ def test_brokers_that_do_not_replicate(cells: Callable[..., Cells]) -> None:
     verdict, findings = cells("kill-primary", options=("--ha-replicate=none",))["resend"]
     assert verdict == "invalid"
     assert "confirmations went on although no backup was told of anything" in findings
+
+
+def test_a_proxy_that_swallows_one_message_of_a_transaction(judged: Callable[..., Judged]) -> None:
+    meddler = Meddler(f"{CLIENT}.1:15:".encode(), swallow)
+    scenario = replace(TRANSACTIONS, acknowledged_min=150, fault_after=(60, 80), each_min=20)
+    verdict = judged(scenario, Transactions, meddler)
+    assert meddler.done == 1
+    assert problems_of(verdict, "transactions") == [
+        f"{CLIENT}.1, transaction 2 (committed): 9 of 10 messages came"
+    ]

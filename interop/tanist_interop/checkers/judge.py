@@ -27,6 +27,7 @@ from tanist_interop.checkers import (
     rejoin,
     stall,
     total_queue,
+    transactions,
 )
 from tanist_interop.checkers.finding import Finding, Valid, combine
 from tanist_interop.checkers.operations import Operations, read
@@ -63,6 +64,7 @@ CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     matrix.NAME: lambda s: matrix.check(s.ops, int(s.number("flow_min"))),
     outcomes.NAME: lambda s: outcomes.check(s.ops),
     punctual.NAME: lambda s: punctual.check(s.ops),
+    transactions.NAME: lambda s: transactions.check(s.ops),
     fidelity.NAME: lambda s: fidelity.check(s.ops, s.words("values")),
     proofs.NAME: lambda s: proofs.check(s.ops, s.scenario),
     evidence.NAME: lambda s: evidence.check(s.ops.records),

@@ -47,6 +47,15 @@ class Acks:
 
 
 @dataclass
+class Commit:
+    """A transaction in which a receiver acknowledged messages; ``unknown``: nobody answered."""
+
+    t: int
+    unknown: bool
+    messages: Messages = field(default_factory=Messages)
+
+
+@dataclass
 class Operations:
     """What was tried, what the clients were told, what came out."""
 
@@ -58,6 +67,8 @@ class Operations:
     """With the time at which the drill learnt of the acknowledgement."""
     acks: defaultdict[Task, Acks] = field(default_factory=lambda: defaultdict(Acks))
     failed: Messages = field(default_factory=Messages)
+    rolled_back: Messages = field(default_factory=Messages)
+    """Of the failed ones: because the drill wanted it."""
     unknown: Messages = field(default_factory=Messages)
     """Once in doubt; what was sent again may be acknowledged as well."""
     deliveries: list[Delivery] = field(default_factory=list)
@@ -69,6 +80,8 @@ class Operations:
     tried: Dated = field(default_factory=Dated)
     """What a receiver tried to acknowledge, with the time at which it first did."""
     settled: Messages = field(default_factory=Messages)
+    commits: dict[tuple[Task, int], Commit] = field(default_factory=dict)
+    """By receiver and number of the transaction."""
     senders: dict[Task, protocol.Send] = field(default_factory=dict)
     receivers: dict[Task, protocol.Receive | protocol.Drain] = field(default_factory=dict)
     ended: dict[Task, tuple[int, protocol.Ended]] = field(default_factory=dict)
@@ -104,8 +117,7 @@ def read(records: Iterable[history.Record]) -> Operations:
         batch = protocol.from_dict(record.event)
         assert isinstance(batch, protocol.Batch)
         if isinstance(batch, protocol.Acked):
-            for first, last in batch.sns:
-                ops.tried.put(batch.producer, first, last, record.t)
+            _read_acked(ops, batch, record)
         else:
             _read_batch(ops, batch, record)
     ops.settled = ops.received & ops.tried
@@ -116,6 +128,15 @@ def read(records: Iterable[history.Record]) -> Operations:
 def _put(where: Messages, batch: protocol.Batch) -> None:
     for first, last in batch.sns:
         where.add(batch.producer, first, last)
+
+
+def _read_acked(ops: Operations, batch: protocol.Acked, record: history.Record) -> None:
+    for first, last in batch.sns:
+        ops.tried.put(batch.producer, first, last, record.t)
+    if batch.transaction:
+        key = ((record.source, batch.task), batch.transaction)
+        commit = ops.commits.setdefault(key, Commit(record.t, batch.unknown))
+        _put(commit.messages, batch)
 
 
 def _read_batch(ops: Operations, batch: protocol.Batch, record: history.Record) -> None:
@@ -142,6 +163,8 @@ def _read_batch(ops: Operations, batch: protocol.Batch, record: history.Record) 
         acks.counts.append(protocol.count(batch.sns))
     elif isinstance(batch, protocol.Fail):
         _put(ops.failed, batch)
+        if batch.reason == protocol.ROLLED_BACK:
+            _put(ops.rolled_back, batch)
     else:
         _put(ops.unknown, batch)
 
@@ -157,4 +180,4 @@ def _read_tasks(records: history.Records, ops: Operations) -> None:
         ops.ended[record.source, ended.task] = (record.at, ended)
 
 
-__all__ = ["Acks", "Delivery", "Key", "Operations", "Task", "read"]
+__all__ = ["Acks", "Commit", "Delivery", "Key", "Operations", "Task", "read"]

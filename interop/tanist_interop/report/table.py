@@ -90,6 +90,20 @@ def trial_lines(results: Results) -> list[str]:
     ]
 
 
+def transaction_lines(results: Results) -> list[str]:
+    """A row per sender that used transactions, and who used none; empty without any."""
+    figures = results["figures"].get("transactions")
+    if not figures:
+        return []
+    words = ("committed", "rolled back", "lost before", "in doubt", "of these, came")
+    rows = [["transactions of", *words]]
+    rows += [[str(value) for value in tally.values()] for tally in figures["senders"]]
+    commits = ", ".join(f"{name} {count}" for name, count in figures["receivers"].items())
+    out = ["", *align(rows), f"transactions of receivers: {commits}"]
+    out[-1] += f"; {figures['receivers_in_doubt']} in doubt"
+    return out + [f"unsupported: {who}: {why}" for who, why in figures["unsupported"].items()]
+
+
 def _trial(trial: Results | None) -> str:
     if trial is None or trial["unsupported"]:
         return "-" if trial is None else "unsupported"
@@ -212,6 +226,7 @@ def render(results: Results, seconds: float) -> str:
     if "total-queue" in results["figures"]:
         out += align(rows(results))
     out += matrix_lines(results)
+    out += transaction_lines(results)
     out += failover_lines(results)
     out += fact_lines(results)
     for missing in results["context"].get("not_run", []):

@@ -41,6 +41,7 @@ from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.hosting import Place
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.proofs import Proofs
+from tanist_interop.runner.transactions import Transactions
 from tanist_interop.runner.trials import Trials
 from tanist_interop.scenarios.proofs import PROOFS
 from tanist_interop.scenarios.scenario import Scenario
@@ -50,6 +51,7 @@ COURSES: Final[dict[str, type[Play]]] = {
     "trials": Trials,
     "exchange": Exchange,
     "delays": Delays,
+    "transactions": Transactions,
     "proofs": Proofs,
 }
 

@@ -6,13 +6,12 @@ acknowledged the primary is killed. They come when they are due, from the new on
 
 from __future__ import annotations
 
-import itertools
 import time
 from typing import Final
 
 from tanist_interop.runner.crew import DrillError, Member
 from tanist_interop.runner.play import Play
-from tanist_interop.scenarios.scenario import Flow
+from tanist_interop.scenarios.scenario import from_some
 
 DUE_S: Final = 30.0
 """Patience after the failover: the delay, and a slow machine."""
@@ -28,10 +27,7 @@ class Delays(Play):
         able = [name for name in names if "delay" in self._member(name, "send").capabilities]
         if not able:
             raise DrillError("no client here can delay messages")
-        self.flows = [
-            Flow(f"drill.{number}", f"{sender}.{number}", sender, receiver)
-            for number, (receiver, sender) in enumerate(zip(names, itertools.cycle(able)), 1)
-        ]
+        self.flows = from_some(able, names)
 
     def stream(self) -> None:
         """As in any run, and wait until the senders are done."""

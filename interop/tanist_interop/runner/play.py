@@ -171,20 +171,14 @@ class Play:
 
     def stream(self) -> None:
         """Start receivers, then senders."""
-        s = self.scenario
-        rate_per_s = rate_of_each(s, len(self.flows))
         for flow in self.flows:
             receiver = self._member(flow.receiver, "receive")
-            receive = protocol.Receive(receiver.next_id(), flow.queue, s.prefetch, s.ack_every)
+            receive = self._receive(receiver, flow)
             self.receivers.append((receiver, self.crew.tell(receiver, receive)))
         self.crew.call(self.receivers, "starting receivers")
         for flow in self.flows:
             sender = self._member(flow.sender, "send")
-            send = protocol.Send(
-                sender.next_id(), flow.queue, flow.producer, 1, s.each_count,
-                rate_per_s, s.window, s.body_bytes, s.durable, s.delay_ms,
-            )  # fmt: skip
-            self.senders.append((sender, self.crew.tell(sender, send)))
+            self.senders.append((sender, self.crew.tell(sender, self._send(sender, flow))))
         self.crew.call(self.senders, "starting senders")
         self.crew.mark("streaming")
 
@@ -341,6 +335,20 @@ class Play:
         if s.backup_first:
             addresses = addresses[1:] + addresses[:1]
         return protocol.Connect(number, addresses, s.client_heartbeat_s, reopen=s.reopen)
+
+    def _receive(self, receiver: Member, flow: Flow) -> protocol.Receive:
+        """How this program is to receive a flow."""
+        s = self.scenario
+        return protocol.Receive(receiver.next_id(), flow.queue, s.prefetch, s.ack_every)
+
+    def _send(self, sender: Member, flow: Flow) -> protocol.Send:
+        """How this program is to send a flow."""
+        s = self.scenario
+        return protocol.Send(
+            sender.next_id(), flow.queue, flow.producer, 1, s.each_count,
+            rate_of_each(s, len(self.flows)), s.window, s.body_bytes, s.durable, s.delay_ms,
+            s.transaction, s.rollback_every,
+        )  # fmt: skip
 
     def _stop(self, tasks: list[tuple[Member, int]], stage: str) -> None:
         for member, task in tasks:

@@ -141,6 +141,24 @@ DELAYED: Final = Scenario(
     checks=("course", "total-queue", "punctual", "redelivery", "duplicates", "brokers"),
 )
 
+TRANSACTIONS: Final = Scenario(
+    name="transactions",
+    summary="senders and receivers work in transactions; SIGKILL the primary in the middle of some",
+    course="transactions",
+    fault="kill",
+    promote=True,
+    acknowledged_min=1_000,
+    each_min=60,
+    fault_after=(300, 500),
+    rate_per_s=100.0,
+    window=10,
+    prefetch=20,
+    ack_every=5,
+    transaction=10,
+    rollback_every=4,
+    checks=(*BASE_CHECKS, "failover", "transactions"),
+)
+
 TYPES: Final = Scenario(
     name="types",
     summary="every AMQP type from every client to every client, as body, property, map entry",
@@ -163,6 +181,7 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         CROWD,
         REDELIVERED,
         DELAYED,
+        TRANSACTIONS,
         TYPES,
         SOAK,
     )

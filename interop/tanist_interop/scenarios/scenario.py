@@ -6,6 +6,7 @@ small functions below, so the same seed gives the same plan.
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import asdict, dataclass, replace
 from typing import Final
@@ -14,7 +15,7 @@ BASE_CHECKS: Final = ("course", "total-queue", "order", "redelivery", "duplicate
 """What every run is judged by."""
 
 
-STREAMS: Final = ("stream", "proofs")
+STREAMS: Final = ("stream", "transactions", "proofs")
 """Courses whose senders go on until there were enough messages."""
 
 
@@ -36,8 +37,8 @@ class Scenario:
     summary: str
     course: str = "stream"
     """What is done: ``stream`` messages under a fault, ``trials`` of what is held, ``delays`` of
-    what is to come later, an ``exchange`` of values, or ``proofs`` of what each client saw of a
-    fault."""
+    what is to come later, ``transactions``, an ``exchange`` of values, or ``proofs`` of what each
+    client saw of a fault."""
     values: tuple[str, ...] = ()
     """What an exchange sends from each program to each: the place in the message, a space, the name
     of the value."""
@@ -113,6 +114,10 @@ class Scenario:
     """Each sender sends so many and ends; 0: until it is told to stop."""
     delay_ms: int = 0
     """Messages are not to come before."""
+    transaction: int = 0
+    """Messages of one transaction of a sender, 0 = none; receivers that can use some, too."""
+    rollback_every: int = 0
+    """Every so many-th transaction of a sender is rolled back."""
     link_heartbeat_s: int = 1
     client_heartbeat_s: int = 1
     empty_s: float = 0.5
@@ -152,6 +157,14 @@ def matrix(clients: list[str]) -> list[Flow]:
 def alone(clients: list[str]) -> list[Flow]:
     """Each client sends to itself, so that whatever goes wrong on its queue is its own."""
     return [Flow(f"drill.{name}", f"{name}.stream", name, name) for name in clients]
+
+
+def from_some(senders: list[str], receivers: list[str]) -> list[Flow]:
+    """Each receiver has a flow of its own, from these senders in turn; each of these has one, too,
+    so the more of the two decide how many there are."""
+    count = max(len(senders), len(receivers))
+    pairs = zip(range(1, count + 1), itertools.cycle(senders), itertools.cycle(receivers))
+    return [Flow(f"drill.{n}", f"{sender}.{n}", sender, receiver) for n, sender, receiver in pairs]
 
 
 def crowd(client: str, count: int) -> list[Flow]:

@@ -144,3 +144,16 @@ def test_what_a_clients_own_settings_allow_stands_beside_its_time(story):
     for found in (results, document(results, 1)):
         lines = [" ".join(line.split()) for line in render(found, 1).splitlines()]
         assert any(line.endswith("2.00 s to 3.00 s") for line in lines), lines
+
+
+def test_transactions_have_a_row_for_each_sender(results):
+    tally = {"sender": "a.send", "committed": 5, "rolled_back": 2, "lost": 1, "in_doubt": 1,
+             "recovered": 0}  # fmt: skip
+    results["figures"]["transactions"] = {
+        "senders": [tally], "receivers": {"b.receive": 7, "c": 8}, "receivers_in_doubt": 2,
+        "unsupported": {"js-rhea": "rhea has no transactions"},
+    }  # fmt: skip
+    lines = render(results, 1).splitlines()
+    assert any(line.split() == ["a.send", "5", "2", "1", "1", "0"] for line in lines)
+    assert "transactions of receivers: b.receive 7, c 8; 2 in doubt" in lines
+    assert "unsupported: js-rhea: rhea has no transactions" in lines

@@ -18,6 +18,7 @@ from tanist_interop.scenarios.catalogue import (
 from tanist_interop.scenarios.scenario import (
     fault_moment,
     flows,
+    from_some,
     matrix,
     planned,
     rate_of_each,
@@ -104,3 +105,11 @@ def test_a_crowd_is_one_program_with_many_queues():
     assert [(f.queue, f.producer, f.sender, f.receiver) for f in flows] == [
         ("drill.1", "x.1", "x", "x"), ("drill.2", "x.2", "x", "x"), ("drill.3", "x.3", "x", "x"),
     ]  # fmt: skip
+
+
+def test_some_send_to_all_and_each_of_them_sends():
+    plan = from_some(["a", "b"], ["a", "b", "c"])
+    assert [(f.sender, f.receiver) for f in plan] == [("a", "a"), ("b", "b"), ("a", "c")]
+    assert [f.producer for f in plan] == ["a.1", "b.2", "a.3"]
+    assert len({f.queue for f in plan}) == 3
+    assert [f.sender for f in from_some(["a", "b"], ["c"])] == ["a", "b"]

@@ -10,7 +10,7 @@ import javax.jms.MessageConsumer;
 import javax.jms.Session;
 import org.json.JSONObject;
 
-/** Receives with CLIENT_ACKNOWLEDGE: both {@code receive} and {@code drain}. */
+/** Receives with CLIENT_ACKNOWLEDGE or in transactions: both {@code receive} and {@code drain}. */
 final class ReceiveTask extends Tasks.Task {
     private static final long POLL_MS = 100;
 
@@ -34,6 +34,7 @@ final class ReceiveTask extends Tasks.Task {
     private Message last;
     private volatile JSONObject asked; // to settle what is held
     private Session session;
+    private int transaction = 1; // the number of the open one
 
     ReceiveTask(Tasks tasks, JSONObject request) {
         super(tasks, request);
@@ -44,17 +45,34 @@ final class ReceiveTask extends Tasks.Task {
         limit = request.optLong("count", 0);
         drain = request.getString("type").equals("drain");
         hold = request.optBoolean("hold", false);
-        transacted = hold && request.optBoolean("transaction", false);
+        transacted = request.optBoolean("transaction", false);
         idle = request.optDouble(drain ? "empty_s" : "idle_s", 0);
     }
 
     @Override
     String work() throws Exception {
+        while (true) {
+            try {
+                return workOn(open());
+            } catch (javax.jms.IllegalStateException closed) {
+                // An interrupted commit makes the library close the session.
+                if (!transacted || hold || closing || link.isDead()) {
+                    throw closed;
+                }
+                acked(true);
+                while (!link.awaitConnected(POLL_MS) && !closing && !link.isDead()) {}
+            }
+        }
+    }
+
+    private MessageConsumer open() throws Exception {
         int mode = transacted ? Session.SESSION_TRANSACTED : Session.CLIENT_ACKNOWLEDGE;
         int buffered = hold ? 0 : prefetch; // what is held needs no successor
         session = link.connection().createSession(transacted, mode, buffered, buffered);
-        MessageConsumer consumer =
-                session.createConsumer(Tasks.destination(session, queue, "{node: {type: queue}}"));
+        return session.createConsumer(Tasks.destination(session, queue, "{node: {type: queue}}"));
+    }
+
+    private String workOn(MessageConsumer consumer) throws Exception {
         String reason = hold ? hold(session, consumer) : receive(consumer);
         acknowledge();
         if (!closing && !link.isDead()) {
@@ -192,15 +210,29 @@ final class ReceiveTask extends Tasks.Task {
         while (!link.awaitConnected(POLL_MS) && !closing && !link.isDead()) {}
         boolean unknown = true;
         try {
-            last.acknowledge();
+            if (transacted) {
+                session.commit();
+            } else {
+                last.acknowledge();
+            }
             unknown = false;
         } catch (RuntimeException | JMSException error) {
             // During a failover, or the first time after one ("has failed over": the library then recovers
             // the session by itself). Whatever of this the broker still has comes again.
             System.err.println("acknowledge: " + Tasks.describe(error));
         }
+        acked(unknown);
+    }
+
+    /** Reports what was received last as acknowledged. */
+    private void acked(boolean unknown) {
+        Map<String, Object> extra = Map.of("unknown", unknown, "transaction", transacted ? transaction : 0);
         for (Taken taken : unacked) {
-            report.message("acked", id, taken.producer(), taken.sn(), Map.of("unknown", unknown));
+            report.message("acked", id, taken.producer(), taken.sn(), extra);
+        }
+        if (transacted && !unacked.isEmpty()) {
+            transaction++;
+            report.flush(); // no line spans the end of a transaction
         }
         unacked.clear();
     }

@@ -108,11 +108,18 @@ final class Tasks {
     /** Begins the task of a {@code send}, {@code receive} or {@code drain} and answers it. */
     void begin(JSONObject request) {
         link.connection();
-        boolean sends = request.getString("type").equals("send");
-        Task task = sends ? new SendTask(this, request) : new ReceiveTask(this, request);
+        Task task = task(request);
         running.put(task.id, task);
         report.reply("done", task.id);
         task.start();
+    }
+
+    private Task task(JSONObject request) {
+        if (!request.getString("type").equals("send")) {
+            return new ReceiveTask(this, request);
+        }
+        boolean transacted = request.optInt("transaction", 0) > 0;
+        return transacted ? new TransactedSendTask(this, request) : new SendTask(this, request);
     }
 
     /** Gives what a task holds an outcome; the task answers. */

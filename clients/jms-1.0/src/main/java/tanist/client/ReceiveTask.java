@@ -11,7 +11,7 @@ import org.apache.qpid.jms.JmsSession;
 import org.apache.qpid.jms.policy.JmsDefaultPrefetchPolicy;
 import org.json.JSONObject;
 
-/** Receives with CLIENT_ACKNOWLEDGE: both {@code receive} and {@code drain}. */
+/** Receives with CLIENT_ACKNOWLEDGE or in transactions: both {@code receive} and {@code drain}. */
 final class ReceiveTask extends Tasks.Task {
     private static final long POLL_MS = 100;
 
@@ -34,6 +34,8 @@ final class ReceiveTask extends Tasks.Task {
     private final List<Taken> unacked = new ArrayList<>(); // guarded by itself
     private Message last;
     private volatile JSONObject asked; // to settle what is held
+    private Session session;
+    private int transaction = 1; // the number of the open one
 
     ReceiveTask(Tasks tasks, JSONObject request) {
         super(tasks, request);
@@ -44,18 +46,18 @@ final class ReceiveTask extends Tasks.Task {
         limit = request.optLong("count", 0);
         drain = request.getString("type").equals("drain");
         hold = request.optBoolean("hold", false);
-        transacted = hold && request.optBoolean("transaction", false);
+        transacted = request.optBoolean("transaction", false);
         idle = request.optDouble(drain ? "empty_s" : "idle_s", 0);
     }
 
     @Override
     String work() throws Exception {
         int mode = transacted ? Session.SESSION_TRANSACTED : Session.CLIENT_ACKNOWLEDGE;
-        Session session = link.connection().createSession(mode);
+        session = link.connection().createSession(mode);
         // What is held needs no successor: without prefetch each call of receive asks for one message.
         ((JmsDefaultPrefetchPolicy) ((JmsSession) session).getPrefetchPolicy()).setQueuePrefetch(hold ? 0 : prefetch);
         MessageConsumer consumer = session.createConsumer(session.createQueue(queue));
-        String reason = hold ? hold(session, consumer) : receive(consumer);
+        String reason = hold ? hold(consumer) : receive(consumer);
         acknowledge();
         if (!closing && !link.isDead()) {
             consumer.close();
@@ -101,7 +103,7 @@ final class ReceiveTask extends Tasks.Task {
         return consumer.receive(POLL_MS);
     }
 
-    private void give(Session session, JSONObject request) throws JMSException {
+    private void give(JSONObject request) throws JMSException {
         String outcome = request.getString("outcome");
         if (transacted) {
             session.rollback();
@@ -133,13 +135,13 @@ final class ReceiveTask extends Tasks.Task {
     }
 
     /** Takes so many messages, and keeps them until they get an outcome. */
-    private String hold(Session session, MessageConsumer consumer) throws Exception {
+    private String hold(MessageConsumer consumer) throws Exception {
         while (!stopping) {
             if (link.isDead()) {
                 throw new JMSException("the connection is closed");
             }
             if (asked != null) {
-                give(session, asked);
+                give(asked);
                 asked = null;
             } else if (count < limit) {
                 Message message = next(consumer);
@@ -186,7 +188,11 @@ final class ReceiveTask extends Tasks.Task {
         }
         boolean unknown = true;
         try {
-            last.acknowledge();
+            if (transacted) {
+                session.commit();
+            } else {
+                last.acknowledge();
+            }
             unknown = false;
         } catch (JMSException error) { // whatever of this the broker still has comes again
             System.err.println("acknowledge: " + Tasks.describe(error));
@@ -199,8 +205,13 @@ final class ReceiveTask extends Tasks.Task {
             return;
         }
         synchronized (unacked) {
+            Map<String, Object> extra = Map.of("unknown", unknown, "transaction", transacted ? transaction : 0);
             for (Taken taken : unacked) {
-                report.message("acked", id, taken.producer(), taken.sn(), Map.of("unknown", unknown));
+                report.message("acked", id, taken.producer(), taken.sn(), extra);
+            }
+            if (transacted && !unacked.isEmpty()) {
+                transaction++;
+                report.flush(); // no line spans the end of a transaction
             }
             unacked.clear();
         }
