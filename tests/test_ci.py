@@ -94,10 +94,33 @@ def test_stages_to_be_asked_for(machine: Machine) -> None:
     assert [line.split()[2] for line in asked] == names
 
 
+@pytest.mark.parametrize(
+    ("verdict", "runs", "code"), [(0, 6, 0), (1, 6, 0), (2, 6, 1), (1, 5, 1), (124, 6, 1)]
+)
+def test_rivals_may_fail_on_their_merits_only(
+    machine: Machine, verdict: int, runs: int, code: int
+) -> None:
+    script(machine.root / "interop/rivals")
+    drill = machine.root / ".tox/interop/bin/tanist-interop"
+    files = " ".join(f"runs/rivals/{number}/results.json" for number in range(runs))
+    script(
+        drill,
+        f'''echo "$*" >>"{machine.root}/drilled"
+case "$*" in *external*) exit {verdict} ;; *local*) for f in {files}; do
+    mkdir -p $(dirname $f); touch $f; done ;; esac''',
+    )
+    done, said, _ = machine.run(".ci/run", "rivals")
+    assert done == code, said
+    drilled = (machine.root / "drilled").read_text("utf-8").splitlines()
+    assert [line.split()[1] for line in drilled[:2]] == ["local", "external"]
+    if code == 0:
+        assert drilled[-1].startswith("compare runs/rivals/kill-primary-")
+
+
 def test_a_stage_that_is_none_fails_and_says_which_there_are(machine: Machine) -> None:
     code, said, asked = machine.run(".ci/run", "nonsense")
     assert (code, asked) == (1, [])
-    assert "to be asked for: lint py312 cover" in said
+    assert "to be asked for: lint py312 cover rivals" in said
 
 
 def test_the_drill_in_containers_has_an_engine_and_its_images(machine: Machine) -> None:

@@ -20,6 +20,8 @@ from typing import Final
 from tanist_interop import history
 from tanist_interop.docker_api import DockerError
 from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
+from tanist_interop.hosts import profile as profiles
+from tanist_interop.hosts.profile import BadProfile, shipped
 from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
 from tanist_interop.scenarios.proofs import BY_NAME, chosen
 from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
@@ -65,9 +67,9 @@ def parser() -> argparse.ArgumentParser:
     _out_option(command)
     command = commands.add_parser("clients", help="which client programs can run here")
     _clients_dir_option(command)
-    command = commands.add_parser("compare", help="two old runs side by side")
-    for which in ("first", "second"):
-        command.add_argument(which, type=Path, metavar="RUN", help=f"{old}, or a results.json")
+    command = commands.add_parser("compare", help="old runs side by side, of any brokers")
+    command.add_argument("runs", type=Path, metavar="RUN", nargs="+",
+                         help=f"{old}, or a results.json; two or more")  # fmt: skip
     _out_option(command)
     return out
 
@@ -103,8 +105,11 @@ def _run_options(out: argparse.ArgumentParser) -> None:
         "--hosts",
         choices=hosting.NAMES,
         default="auto",
-        help="local: processes; docker: containers; auto: containers if there are images",
+        help="local: processes; docker: containers; auto: containers if there are images; "
+        "external: the brokers of --profile",
     )
+    add("--profile", default="", metavar="NAME",
+        help=f"brokers that are not ours: {', '.join(shipped())}, or a file")  # fmt: skip
     python = shlex.quote(sys.executable)
     add("--qpidd", default=f"{python} -m tanist.cli.qpidd", help="the broker's command")
     add("--qpid-ha", default=f"{python} -m tanist.cli.qpid_ha", help="the operator's command")
@@ -201,7 +206,9 @@ def run(options: argparse.Namespace) -> int:
     ):
         return _usage(f"--draw {options.draw}: not one of each protocol, or more than there are")
     try:
-        place = hosting.choose(options.hosts, clients)
+        place = _place(options, clients)
+    except BadProfile as error:
+        return _usage(str(error))
     except DockerError as error:
         return _usage(f"--hosts docker: {error}")
     extra: tuple[str, ...] = ()
@@ -212,9 +219,20 @@ def run(options: argparse.Namespace) -> int:
         scenarios = [scaled(scenario, options.messages) for scenario in scenarios]
         extra += ("--messages", str(options.messages))
     extra += tuple(f"--broker-option={option}" for option in options.broker_option)
+    if options.profile:
+        extra += ("--profile", options.profile)
     signal.signal(signal.SIGTERM, _end)
     with terminal.screen() as shown:
         return campaign.run(_campaign(options, scenarios, clients, extra, place), shown)
+
+
+def _place(options: argparse.Namespace, clients: list[ClientSpec]) -> hosting.Place:
+    """Where the runs take place. Raises: BadProfile, DockerError."""
+    if (options.hosts == "external") != bool(options.profile):
+        raise BadProfile("--hosts external and --profile belong together")
+    profile = profiles.find(options.profile) if options.profile else None
+    alone = options.matrix and options.hosts == "auto"  # its links have proxies
+    return hosting.choose("local" if alone else options.hosts, clients, profile=profile)
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
@@ -222,9 +240,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "report": lambda o: archive.report(archive.find(o.run, o.out), _say),
     "list": lambda o: archive.show(o.out, _say),
     "clients": lambda o: roll.call(discover(o.clients_dir), _say),
-    "compare": lambda o: archive.compare(
-        archive.find(o.first, o.out), archive.find(o.second, o.out), _say
-    ),
+    "compare": lambda o: archive.compare([archive.find(run, o.out) for run in o.runs], _say),
 }
 """Every command but ``run``."""
 

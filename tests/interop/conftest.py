@@ -12,6 +12,7 @@ import pytest
 from tanist_interop import protocol
 from tanist_interop.checkers.judge import judge
 from tanist_interop.history import DRILL, Record
+from tanist_interop.hosts.profile import VERBS
 from tanist_interop.scenarios.catalogue import CATALOGUE
 from tanist_interop.scenarios.scenario import as_json
 
@@ -146,6 +147,28 @@ def clients_dir(tmp_path):
     _write_client(folder, "a")
     _write_client(folder, "b", shared=True)
     return folder
+
+
+@pytest.fixture
+def standin(tmp_path):
+    """Writes the profile of stand-in brokers, but for some commands or with some lines more."""
+
+    def write(without=(), more="", nodes=3):
+        program = f"{sys.executable} {HERE / 'fake_cluster.py'}"
+        verbs = [verb for verb in VERBS if verb not in ("promote", *without)]
+        lines = [
+            'name = "Stand-in"', 'remedy = "get-standins"', 'clients = ["amqp0-10"]',
+            'address = "queues/{queue}"', 'ports = ["amqp"]', 'shared-ports = ["shared"]',
+            'bad-lines = ["Traceback"]', more, "[commands]",
+            *(f"{verb} = '{program} {verb}'" for verb in verbs),
+        ]  # fmt: skip
+        for number in range(1, nodes + 1):
+            lines += ["[[brokers]]", 'address = "127.0.0.1:{amqp}"', f'logs = ["n{number}.log"]']
+        path = tmp_path / "standin.toml"
+        path.write_text("\n".join(lines))
+        return path
+
+    return write
 
 
 @pytest.fixture

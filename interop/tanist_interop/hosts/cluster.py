@@ -6,7 +6,7 @@ Brokers are numbered from 0 and named n1, n2, ... A host starts them, does to th
 reaches the others (``members``): the same ones, unless their links are to fail (``linked``).
 Everything an operator does goes through ``qpid-ha`` and ``qpid-config``, as people do it, and is
 the same on every host: it is here. ``local`` runs the brokers as processes, ``docker`` as
-containers.
+containers. Brokers that are not ours are another matter (``external``).
 
 A host knows nothing of clients and scenarios. Its files (logs, data) are in the folder of the run.
 """
@@ -48,6 +48,11 @@ class Settings:
 
 class Cluster(ABC):
     """Brokers n1, n2, ...; ``start`` first, ``stop`` always."""
+
+    elects = False
+    """Somebody promotes one of them."""
+    patience_s = 0.0
+    """They need no more time than a run gives."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder = folder
@@ -141,6 +146,24 @@ class Cluster(ABC):
     def promote(self, node: int) -> None:
         """``qpid-ha promote``. Raises: HostError."""
         self.operator.promote(self.peer_addresses()[node])
+
+    def leader(self) -> int | None:
+        """Whoever was promoted: nobody needs to ask."""
+        return None
+
+    def address_of(self, queue: str) -> str:
+        """What clients call this queue."""
+        return queue
+
+    def options_of(self, client: str) -> dict[str, str]:
+        """What this client program needs to connect, beside an address: nothing."""
+        del client
+        return {}
+
+    def declare(self, queues: list[str]) -> bool:
+        """Whether the host made these queues: clients are to make them."""
+        del queues
+        return False
 
     def tell_all(self, node: int) -> None:
         """Make the brokers tell clients every address, as an operator does: those that run by

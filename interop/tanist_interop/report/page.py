@@ -14,14 +14,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tanist_interop import history
-from tanist_interop.report import colours, failovers, fidelity, plots, proofs, story, table
+from tanist_interop.report import (
+    colours,
+    failovers,
+    fidelity,
+    plots,
+    proofs,
+    results,
+    standing,
+    story,
+    table,
+)
 from tanist_interop.report.columns import Results
 from tanist_interop.report.results import COUNTED, moment
 
 FILE: Final = "report.html"
 INDEX: Final = "index.html"
-
-UNTOLD: Final = "a broker that does not tell its version"
 
 ENVIRONMENT: Final = Environment(
     loader=PackageLoader("tanist_interop.report"),
@@ -55,6 +63,7 @@ def of_run(run: Results, records: Iterable[history.Record]) -> str:
         several=len(run["failovers"]) > 1,
         because=failovers.because([run]),
         plots=_plots(told),
+        unjudged=run.get("unjudged", []),
         versions=_versions(run),
         text=table.render(run, run["seconds"]),
     )
@@ -74,6 +83,8 @@ def of_runs(runs: list[tuple[str, Results]], left_out: Iterable[proofs.Cell] = (
         valid=worst,
         verdict=table.WORDS[worst],
         counts=[(table.WORDS[v].lower(), values.count(v)) for v in table.WORDS if v in values],
+        standing=standing.rows([run for _, run in runs]) if len(groups) > 1 else [],
+        numbers_from=standing.NUMBERS_FROM,
         rivals=_rivals(groups),
         groups=[_group(number, *group, missing) for number, group in enumerate(groups.items())],
         runs=[_line(folder, run) for folder, run in runs],
@@ -190,7 +201,7 @@ def _versions(run: Results) -> list[tuple[str, str]]:
 
 
 def _broker(run: Results) -> str:
-    return str(run["versions"].get("broker", "")) or UNTOLD
+    return str(run["versions"].get("broker", "")) or results.UNTOLD
 
 
 def _group(

@@ -7,6 +7,7 @@ per client program, versions, the command to run it again, when it was and how l
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,12 @@ COUNTED: Final = (
 """What ``clients`` holds per program: sums over the flows that it sends."""
 
 
+UNTOLD: Final = "a broker that does not tell its version"
+
+PRODUCT: Final = re.compile(r"(.*?),? (?:version )?(\d.*)")
+"""Product and version in what a broker says of itself."""
+
+
 class BadResults(ValueError):
     """A file that is no ``results.json`` of ours; the text says why."""
 
@@ -40,6 +47,8 @@ def document(results: Results, seconds: float) -> Results:
             {**one, "by_settings_ms": floors.spans(one, retries, named)}
             for one in figures["failover"].pop("each", [])
         ]
+    named = versions(results)
+    product, version = broker({"versions": named})
     return {
         "schema": SCHEMA,
         "valid": results["valid"],
@@ -48,14 +57,24 @@ def document(results: Results, seconds: float) -> Results:
         "began": context.get("began", ""),
         "seconds": round(seconds, 1),
         "command": context.get("command", ""),
-        "versions": versions(results),
+        "broker": {"product": product, "version": version},
+        "versions": named,
         "findings": results["findings"],
+        "unjudged": context.get("unjudged", []),
         "clients": clients(results),
         "failovers": each,
         "figures": figures,
         **{key: results[key] for key in ("verdicts", "problems", "flows")},
         "context": context,
     }
+
+
+def broker(run: Results) -> tuple[str, str]:
+    """Product and version of what was tested, as the broker told them; ``UNTOLD`` if it did not."""
+    text = str(run["versions"].get("broker", ""))
+    match = PRODUCT.fullmatch(text)
+    product, version = (match[1], match[2]) if match else (text, "")
+    return product or UNTOLD, version
 
 
 def versions(results: Results) -> Results:

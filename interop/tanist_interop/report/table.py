@@ -229,6 +229,7 @@ def render(results: Results, seconds: float) -> str:
     out += transaction_lines(results)
     out += failover_lines(results)
     out += fact_lines(results)
+    out += [f"not judged: {text}" for text in results["context"].get("unjudged", [])]
     for missing in results["context"].get("not_run", []):
         reason, remedy = missing["reason"], missing["remedy"]
         out.append(f"not run: {missing['client']}: {reason}; to get it: {remedy}")

@@ -95,9 +95,11 @@ def show(out: Path, say: Say) -> int:
     return 0
 
 
-def compare(first: Path, second: Path, say: Say) -> int:
-    """Print two runs side by side. Raises: NoRun, DamagedHistory, OSError."""
-    say("\n".join(comparing.lines(known(first), known(second))))
+def compare(runs: list[Path], say: Say) -> int:
+    """Print runs side by side. Raises: NoRun (one alone is none, too), DamagedHistory, OSError."""
+    if len(runs) < 2:
+        raise NoRun("compare takes two runs or more")
+    say("\n".join(comparing.lines(*map(known, runs))))
     return 0
 
 

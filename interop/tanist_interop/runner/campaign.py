@@ -36,6 +36,7 @@ from tanist_interop.report import (
     terminal,
 )
 from tanist_interop.report.columns import Results
+from tanist_interop.runner import rivals
 from tanist_interop.runner.delays import Delays
 from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.hosting import Place
@@ -85,7 +86,10 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     """All runs; returns the exit code: 0 valid, 1 invalid, 2 unknown. ``say`` may be a Screen."""
     screen = terminal.of(say)
     options.out.mkdir(parents=True, exist_ok=True)
-    clients = options.clients
+    clients = [spec for spec in options.clients if options.place.takes(spec)]
+    for spec in options.clients:
+        if spec not in clients:
+            screen(f"{spec.name} not run: these brokers do not speak {spec.protocol}")
     runs: list[tuple[Results, float]] = []
     pages: list[tuple[str, Results]] = []
     missing: dict[str, dict[str, object]] = {}
@@ -176,10 +180,12 @@ def run_once(
         "command": command,
         "began": results.now(),
         "python": sys.version.split()[0],
-        "versions": versions(options.qpidd),
+        "versions": versions(options),
         "hosts": options.place.name,
         "retries": {spec.name: asdict(spec.retry) for spec in clients if spec.retry is not None},
+        "unjudged": options.place.unjudged(scenario),
     }
+    scenario = options.place.adapted(scenario)
     plan = Plan(scenario, seed, clients, folder, context)
     say(f"{scenario.name}, seed {seed}: {scenario.summary} -> {folder}")
     began = time.monotonic()
@@ -227,17 +233,23 @@ def write_reports(folder: Path, verdict: Verdict, seconds: float) -> None:
     page.write(folder, results.document(found, seconds))
 
 
+def versions(options: Options) -> dict[str, str]:
+    """Of the drill, the broker and the machine."""
+    profile = options.place.profile
+    broker = printed(options.qpidd) if profile is None else rivals.version(profile)
+    return {"drill": drill_version(), "broker": broker, "machine": platform.platform()}
+
+
 @functools.cache
-def versions(qpidd: tuple[str, ...]) -> dict[str, str]:
-    """Of the drill, the broker (what its command prints for ``--version``) and the machine."""
+def printed(qpidd: tuple[str, ...]) -> str:
+    """What a broker's command prints for ``--version``; empty if it prints nothing."""
     try:
         asked = subprocess.run(
             [*qpidd, "--version"], capture_output=True, text=True, timeout=VERSION_S, check=False
         )
-        broker = asked.stdout.strip() if asked.returncode == 0 else ""
     except (OSError, subprocess.TimeoutExpired):
-        broker = ""
-    return {"drill": drill_version(), "broker": broker, "machine": platform.platform()}
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 def drill_version() -> str:

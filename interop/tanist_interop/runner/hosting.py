@@ -1,7 +1,8 @@
 """Where a run takes place: the brokers' host, and client programs that can reach them there.
 
 ``local``: processes of this machine. ``docker``: containers, brokers and client programs alike.
-``auto``: containers when an engine answers and has the images, else local.
+``auto``: containers when an engine answers and has the images, else local. ``external``: brokers of
+a profile, and client programs as processes of this machine.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from tanist_interop.drivers.container import ContainerProgram, image
 from tanist_interop.drivers.program import Inbox, Program
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts import linked
-from tanist_interop.hosts.cluster import Cluster, Settings
+from tanist_interop.hosts.cluster import Settings
 from tanist_interop.hosts.containers import IMAGE, ContainerCluster
+from tanist_interop.hosts.external import ExternalHost
 from tanist_interop.hosts.linked import LinkedCluster, LinkedContainers
 from tanist_interop.hosts.local import LocalCluster
+from tanist_interop.hosts.profile import Profile
+from tanist_interop.runner import rivals
 from tanist_interop.runner.crew import StartProgram
+from tanist_interop.runner.warden import Cluster
 from tanist_interop.scenarios.scenario import Scenario
 
-NAMES: Final = ("local", "docker", "auto")
+NAMES: Final = ("local", "docker", "auto", "external")
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,33 @@ class Place:
 
     name: str = "local"
     engine: Docker | None = None
+    profile: Profile | None = None
+    """Of brokers that are not ours."""
+
+    def takes(self, spec: ClientSpec) -> bool:
+        """Whether a client program speaks what the brokers speak."""
+        return self.profile is None or spec.protocol in self.profile.clients
+
+    def adapted(self, scenario: Scenario) -> Scenario:
+        """The scenario as it is played here."""
+        return scenario if self.profile is None else rivals.adapted(self.profile, scenario)
+
+    def unjudged(self, scenario: Scenario) -> list[str]:
+        """What of the scenario nobody can judge here, a text each."""
+        return [] if self.profile is None else rivals.unjudged(self.profile, scenario)
 
     def missing(self, scenario: Scenario) -> str:
-        """Why the scenario cannot be played here, empty if it can."""
+        """Why the scenario cannot be played here, empty if it can. Raises: OSError."""
+        if self.profile is not None:
+            return rivals.missing(self.profile, scenario)
         return linked.missing(scenario.clock) if self.engine is None else ""
 
     def open(
         self, folder: Path, settings: Settings, scenario: Scenario
     ) -> tuple[Cluster, StartProgram]:
         """The host of one run, which must not be ``missing`` anything; nothing is started yet."""
+        if self.profile is not None:
+            return ExternalHost(folder, self.profile), Program
         ways = (scenario.links == "clients", scenario.clock, scenario.links == "virtual")
         engine = self.engine
         if engine is None:
@@ -73,14 +96,19 @@ def in_image(settings: Settings) -> Settings:
 
 
 def choose(
-    name: str, clients: list[ClientSpec], connect_engine: Callable[[], Docker] = connect
+    name: str,
+    clients: list[ClientSpec],
+    connect_engine: Callable[[], Docker] = connect,
+    profile: Profile | None = None,
 ) -> Place:
-    """The place of this name. ``docker`` needs the broker's image (a client program without one is
-    *not run*), ``auto`` takes containers only if all images are there. The engine must share this
-    machine's kernel: the addresses of its containers are within reach then. Raises: DockerError if
-    ``docker`` is asked for and cannot be."""
+    """The place of this name; ``external`` with its profile. ``docker`` needs the broker's image
+    (a client program without one is *not run*), ``auto`` takes containers only if all images are
+    there. The engine must share this machine's kernel: the addresses of its containers are within
+    reach then. Raises: DockerError if ``docker`` is asked for and cannot be."""
     if name == "local":
         return Place()
+    if name == "external":
+        return Place("external", profile=profile)
     try:
         engine = connect_engine()
         if engine.kernel() != platform.release():

@@ -12,7 +12,7 @@ import operator
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -117,6 +117,7 @@ class Play:
 
     def launch(self) -> None:
         """Brokers first, then the clients, which start while the brokers form a cluster."""
+        self.crew.quiet_s = max(self.crew.quiet_s, self.cluster.patience_s)
         self.cluster.start()
         for spec in self.plan.clients:
             for name in self._names(spec):
@@ -125,13 +126,15 @@ class Play:
         self.cluster.form(FORM_S, self.crew.pump)
         self.warden.note_memory("ready")
         self.crew.mark("formed")
-        self._progress("three brokers, n1 is primary, the others are ready")
+        who = "they chose a primary" if self.cluster.elects else "n1 is primary"
+        self._progress(f"{self.scenario.nodes} brokers, {who}, the others are ready")
 
     def muster(self) -> None:
         """Who is here, and who sends to whom?"""
         able = self._able()
         members = self.crew.members.values()
-        self.flows = planned(self.scenario, [spec.name for spec in able])
+        flows = planned(self.scenario, [spec.name for spec in able])
+        self.flows = [replace(f, queue=self.cluster.address_of(f.queue)) for f in flows]
         if not any(map(drains, self._up())):
             self._add_drainer(able)
             self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
@@ -161,11 +164,17 @@ class Play:
         if self.scenario.failover == "exchange" and not any(map(asks_exchange, members)):
             raise DrillError("no client here can ask amq.failover for addresses")
         self._open(members)
+        self._declare([flow.queue for flow in self.flows])
+
+    def _declare(self, queues: list[str]) -> None:
+        """Let the host make these queues if it is its affair, else the first program."""
+        if self.cluster.declare(queues):
+            return
         first = self._member(self.flows[0].sender, "send")
         durable = self.scenario.durable
         told = [
-            (first, self.crew.tell(first, protocol.Declare(first.next_id(), f.queue, durable)))
-            for f in self.flows
+            (first, self.crew.tell(first, protocol.Declare(first.next_id(), queue, durable)))
+            for queue in queues
         ]
         self.crew.call(told, "declaring queues")
 
@@ -332,9 +341,12 @@ class Play:
             return protocol.Connect(
                 number, [first], s.client_heartbeat_s, failover="exchange", reopen=s.reopen
             )
+        options = self.cluster.options_of(member.spec.name)
         if s.backup_first:
             addresses = addresses[1:] + addresses[:1]
-        return protocol.Connect(number, addresses, s.client_heartbeat_s, reopen=s.reopen)
+        return protocol.Connect(
+            number, addresses, s.client_heartbeat_s, reopen=s.reopen, options=options
+        )
 
     def _receive(self, receiver: Member, flow: Flow) -> protocol.Receive:
         """How this program is to receive a flow."""
@@ -380,8 +392,10 @@ class Play:
         self.crew.wait(enough, stage, limit_s)
 
     def _begin_fault(self) -> Fault:
-        backups = list(range(1, self.scenario.nodes))
-        node = 0 if self.scenario.target == "primary" else self.dice.choice(backups)
+        self.warden.look()
+        backups = [n for n in range(self.scenario.nodes) if n != self.warden.primary]
+        at_primary = self.scenario.target == "primary"
+        node = self.warden.primary if at_primary else self.dice.choice(backups)
         fault = self.warden.begin(self.scenario.fault, node, self.scenario.promote)
         self._progress(f"{fault.name} n{node + 1}")
         return fault

@@ -78,13 +78,10 @@ class Holding:
     """What one client holds, and by which task; ``unsupported`` says why it holds nothing."""
 
     client: str
+    queue: str
+    """Where it is, as clients call it."""
     task: int = 0
     unsupported: str = ""
-
-    @property
-    def queue(self) -> str:
-        """Where it is."""
-        return f"drill.held.{self.client}"
 
     @property
     def producer(self) -> str:
@@ -131,24 +128,25 @@ class Proofs(Play):
         """Who is here; who can hold messages, and how?"""
         super().muster()
         for flow in self.flows:
-            self.held.append(Holding(flow.sender, unsupported=self._incapable(flow.sender)))
+            queue = self.cluster.address_of(f"drill.held.{flow.sender}")
+            self.held.append(Holding(flow.sender, queue, unsupported=self._incapable(flow.sender)))
 
     def connect(self) -> None:
         """Also create the queues of what is held, and of large messages."""
         super().connect()
-        first = self._member(self.flows[0].sender, "send")
         queues = [holding.queue for holding in self.held]
-        queues += [large_queue(flow.sender) for flow in self.flows] * bool(self._large_bytes)
-        told = [(first, self.crew.tell(first, protocol.Declare(first.next_id(), queue)))
-                for queue in queues]  # fmt: skip
-        self.crew.call(told, "declaring queues")
+        queues += [self._large_queue(flow.sender) for flow in self.flows] * bool(self._large_bytes)
+        self._declare(queues)
 
     def load(self) -> None:
         """Send what will be held."""
         told = []
         for holding in self.held:
             member = self._member(holding.client, "send")
-            send = protocol.Send(member.next_id(), holding.queue, holding.producer, 1, SENT)
+            send = protocol.Send(
+                member.next_id(), holding.queue, holding.producer, 1, SENT,
+                durable=self.scenario.durable,
+            )  # fmt: skip
             told.append((member, self.crew.tell(member, send)))
         self._ended(told, "sending what is held")
 
@@ -171,10 +169,13 @@ class Proofs(Play):
     def strike(self) -> None:
         """Freeze, inject, promote, see every sender go on, heal."""
         s = self.scenario
-        backups = self.dice.sample(range(1, s.nodes), s.nodes - 1)
-        scene = Scene(self.host, self.host.links, Receivers(self), 0, backups, self.plan.seed)
-        fault = STAGED[s.fault](scene)
         self._wait_acks(0, s.each_min, {}, "before the fault")
+        self.warden.look()
+        primary = self.warden.primary
+        others = [node for node in range(s.nodes) if node != primary]
+        backups = self.dice.sample(others, len(others))
+        scene = Scene(self.host, self.host.links, Receivers(self), primary, backups, self.plan.seed)
+        fault = STAGED[s.fault](scene)
         fault.prepare()
         for node in fault.hit:
             self.warden.note_fault(fault.name, node, "begin", False)
@@ -339,15 +340,19 @@ class Proofs(Play):
         for flow in self.flows:
             member = self._member(flow.sender, "send")
             send = protocol.Send(
-                member.next_id(), large_queue(flow.sender), f"{flow.sender}.large", 1, LARGE,
-                window=LARGE, body_bytes=self._large_bytes,
+                member.next_id(), self._large_queue(flow.sender), f"{flow.sender}.large", 1, LARGE,
+                window=LARGE, body_bytes=self._large_bytes, durable=self.scenario.durable,
             )  # fmt: skip
             self.large.append((member, self.crew.tell(member, send)))
         self.crew.call(self.large, "starting large messages")
 
     def _queues(self) -> list[str]:
         queues = super()._queues()
-        return queues + [large_queue(f.sender) for f in self.flows] * bool(self._large_bytes)
+        return queues + [self._large_queue(f.sender) for f in self.flows] * bool(self._large_bytes)
+
+    def _large_queue(self, client: str) -> str:
+        """Where large messages of a client are, as clients call it."""
+        return self.cluster.address_of(f"drill.large.{client}")
 
     def _names(self, spec: ClientSpec) -> list[str]:
         return [f"{spec.name}.send", f"{spec.name}.receive"]
@@ -361,8 +366,3 @@ class Proofs(Play):
 
     def _note(self, kind: str, **more: object) -> None:
         self.journal.add(time.monotonic_ns(), DRILL, {"type": kind, **more})
-
-
-def large_queue(client: str) -> str:
-    """Where large messages of a client are."""
-    return f"drill.large.{client}"

@@ -27,8 +27,17 @@ NOBODY: Final = "-"
 class Cluster(Nodes, Protocol):
     """What a run needs of a host."""
 
+    @property
+    def elects(self) -> bool: ...
+    @property
+    def patience_s(self) -> float: ...
+
     def start(self) -> None: ...
     def addresses(self) -> list[str]: ...
+    def address_of(self, queue: str) -> str: ...
+    def options_of(self, client: str) -> dict[str, str]: ...
+    def declare(self, queues: list[str]) -> bool: ...
+    def leader(self) -> int | None: ...
     def form(self, deadline_s: float, pause: Callable[[float], None]) -> None: ...
     def statuses(self, nodes: list[int], timeout_s: float = ...) -> list[str]: ...
     def in_sync(self, primary: int, timeout_s: float = ...) -> list[int] | None: ...
@@ -74,8 +83,11 @@ class Warden:
 
     def promote(self, candidates: list[int]) -> dict[str, int]:
         """Promote one of these that is ready; as a resource manager does: ask them, take one, again
-        until it works. Returns the acknowledgements per producer when it began. Raises: HostError.
+        until it works. Of brokers that elect one by themselves, wait until they did. Returns the
+        acknowledgements per producer when it began. Raises: HostError.
         """
+        if self.cluster.elects:
+            return self._await_elected(candidates)
         until = time.monotonic() + PROMOTE_S
         while True:
             try:
@@ -84,6 +96,12 @@ class Warden:
                 if time.monotonic() > until:
                     raise
                 self.crew.pump(0.1)
+
+    def look(self) -> None:
+        """Find out who is the primary, of brokers that tell. Raises: HostError."""
+        leader = self.cluster.leader()
+        if leader is not None:
+            self.primary = leader
 
     def tell_all(self) -> None:
         """Make the brokers tell clients every address from now on. Raises: HostError."""
@@ -122,6 +140,21 @@ class Warden:
     def note_exit(self, name: str, code: int, expected: bool) -> None:
         """Note how a broker ended."""
         self._note("broker_exit", node=name, code=code, expected=expected)
+
+    def _await_elected(self, candidates: list[int]) -> dict[str, int]:
+        self.crew.pump(0.0)
+        before = dict(self.crew.acknowledged)
+        self.crew.mark("promote_begin")
+        until = time.monotonic() + self.cluster.patience_s
+        while (leader := self.cluster.leader()) is None or leader not in candidates:
+            if time.monotonic() > until:
+                named = "nobody" if leader is None else name_of(leader)
+                waited = self.cluster.patience_s
+                raise HostError(f"nobody else leads after {waited:g} s; the brokers say {named}")
+            self.crew.pump(0.05)
+        self.crew.mark("promoted", node=name_of(leader))
+        self.primary = leader
+        return before
 
     def _promote_ready(self, nodes: list[int]) -> dict[str, int]:
         statuses = self.cluster.statuses(nodes)

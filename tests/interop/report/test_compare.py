@@ -51,5 +51,22 @@ def test_the_failover_time_is_a_median_per_program(story):
     assert split(run)["first confirmation, c"] == 45.0, "of a program the slowest sender"
 
 
+def test_three_runs_have_three_columns_and_no_difference(pair):
+    text = [line.split() for line in lines(*pair, pair[0])]
+    assert text[0] == ["first", "second", "third"]
+    assert ["verdict", "valid", "INVALID", "valid"] in text
+    assert ["promote", "command", "back", "0.00", "s", "-", "0.00", "s"] in text
+    assert not any("difference" in line for line in text)
+    text = [line.split() for line in lines(*[pair[0]] * 5)]
+    assert text[0] == ["first", "second", "third", "fourth", "run", "5"]
+
+
+def test_brokers_stand_beside_each_other(pair):
+    pair[0]["versions"]["broker"] = "RabbitMQ 3.10.8"
+    text = "\n".join(lines(*pair))
+    assert "RabbitMQ" in text
+    assert "3.10.8" in text
+
+
 def test_without_a_failover_no_times_are_told(pair):
     assert not any("from the fault" in line for line in lines(pair[1], pair[1]))

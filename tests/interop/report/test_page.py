@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tanist_interop.history import Journal
-from tanist_interop.report import page, proofs
+from tanist_interop.report import page, proofs, results, standing
 from tanist_interop.report.results import document
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -125,7 +125,7 @@ def test_brokers_are_told_apart(story, new_story):
     first["versions"]["broker"] = "one 1.0"
     text = page.of_runs([("a", first), ("b", second)])
     headings = re.findall(r"<h2>([^<]*)</h2>", text)
-    assert [heading.split(": ")[-1] for heading in headings] == ["one 1.0", page.UNTOLD]
+    assert [heading.split(": ")[-1] for heading in headings] == ["one 1.0", results.UNTOLD]
 
 
 def test_brokers_stand_side_by_side(story, new_story):
@@ -134,8 +134,11 @@ def test_brokers_stand_side_by_side(story, new_story):
     assert "Brokers side by side" not in page.of_runs([("a", first), ("a", first)])
     texts = Reader(page.of_runs([("a", first), ("b", second), ("c", second)])).texts
     at = texts.index("Brokers side by side")
-    assert texts[at + 2 : at + 8] == [
-        "client, fault", "one 1.0", page.UNTOLD, "c, kill primary", f"5{NBSP}ms (1)",
+    assert texts[at + 1 : at + 11] == list(standing.HEADS)
+    assert texts[at + 11 : at + 14] == ["kill-primary", "one", "1.0"]
+    at = texts.index("client, fault", at)
+    assert texts[at : at + 6] == [
+        "client, fault", "one 1.0", results.UNTOLD, "c, kill primary", f"5{NBSP}ms (1)",
         f"5{NBSP}ms (2)",
     ]  # fmt: skip
 
@@ -150,6 +153,13 @@ def test_failover_times_of_different_faults_are_not_mixed(story, new_story):
         "client", "kill primary", "suspend primary", "c", f"5{NBSP}ms (1)", f"5{NBSP}ms (2)",
     ]  # fmt: skip
     assert found.plots == ["phases-0-0", "phases-0-1"]
+
+
+def test_what_nobody_can_judge_is_said(story):
+    run = run_of(story.good())
+    assert "Not judged" not in page.of_run(run, story.records)
+    run["unjudged"] = ["stall: a promise of others"]
+    assert "stall: a promise of others" in Reader(page.of_run(run, story.records)).texts
 
 
 def test_held_messages_and_values_have_their_tables(story):

@@ -86,12 +86,14 @@ def test_runs_are_compared_with_and_without_their_histories(runs):
     shutil.copy(runs / "bad" / "results.json", runs / "alone.json")
     (runs / "bad" / "history.jsonl").unlink()
     for second in (runs / "bad", runs / "alone.json"):
-        status, text = said(archive.compare, runs / "good", second)
+        status, text = said(archive.compare, [runs / "good", second])
         assert status == 0
         assert ["verdict", "valid", "INVALID"] in [line.split() for line in text.splitlines()]
     with pytest.raises(archive.NoRun, match="no results of a run"):
         (runs / "other.json").write_text("{}")
-        archive.compare(runs / "good", runs / "other.json", lambda _: None)
+        archive.compare([runs / "good", runs / "other.json"], lambda _: None)
+    with pytest.raises(archive.NoRun, match="two runs or more"):
+        archive.compare([runs / "good"], lambda _: None)
 
 
 def test_results_of_another_schema_are_judged_anew(runs):

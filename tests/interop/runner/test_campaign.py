@@ -115,10 +115,10 @@ def test_folders_have_their_own_names(tmp_path):
     assert campaign.make_folder(tmp_path, "x").name == "x.2"
 
 
-def test_the_broker_tells_its_version():
-    assert campaign.versions(("echo", "qpidd 1.2"))["broker"] == "qpidd 1.2 --version"
-    assert campaign.versions(("false",))["broker"] == ""
-    assert campaign.versions(("/no/such/broker",))["broker"] == ""
+def test_the_broker_tells_its_version(options):
+    assert campaign.versions(options(qpidd=("echo", "a 1.2")))["broker"] == "a 1.2 --version"
+    assert campaign.versions(options(qpidd=("false",)))["broker"] == ""
+    assert campaign.versions(options(qpidd=("/no/such/broker",)))["broker"] == ""
 
 
 def specs(*words):

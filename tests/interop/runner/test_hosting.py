@@ -12,10 +12,12 @@ from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.hosts import linked
 from tanist_interop.hosts.cluster import Settings
 from tanist_interop.hosts.containers import ContainerCluster
+from tanist_interop.hosts.external import ExternalHost
 from tanist_interop.hosts.linked import LinkedCluster, LinkedContainers
 from tanist_interop.hosts.local import LocalCluster
+from tanist_interop.hosts.profile import find
 from tanist_interop.runner.hosting import choose
-from tanist_interop.scenarios.catalogue import KILL_PRIMARY
+from tanist_interop.scenarios.catalogue import CHANGED_URLS, KILL_PRIMARY
 from tanist_interop.scenarios.proofs import BY_NAME
 from tests.interop.fake_docker import FakeDocker
 
@@ -90,6 +92,27 @@ def test_auto_takes_containers_if_all_images_are_there():
     assert choose("auto", CLIENTS, both).name == "docker"
     assert choose("auto", CLIENTS, engine("tanist-broker")).name == "local"
     assert choose("auto", CLIENTS, absent).name == "local"
+
+
+def test_brokers_of_a_profile_have_their_own_host(tmp_path, standin):
+    profile = find(str(standin()))
+    place = choose("external", CLIENTS, absent, profile)
+    cluster, start_program = place.open(tmp_path, SETTINGS, KILL_PRIMARY)
+    assert isinstance(cluster, ExternalHost)
+    assert (cluster.profile, start_program) == (profile, Program)
+    assert place.takes(CLIENTS[0])
+    assert not place.takes(ClientSpec("b", Path(), ("run",), "amqp1.0"))
+    assert choose("local", CLIENTS).takes(ClientSpec("b", Path(), ("run",), "amqp1.0"))
+
+
+def test_a_scenario_is_adapted_to_brokers_of_a_profile_only(standin):
+    place = choose("external", CLIENTS, absent, find(str(standin(nodes=2))))
+    assert place.adapted(KILL_PRIMARY).nodes == 2
+    assert len(place.unjudged(KILL_PRIMARY)) == 1
+    assert "only our own" in place.missing(CHANGED_URLS)
+    ours = choose("local", CLIENTS)
+    assert ours.adapted(KILL_PRIMARY) is KILL_PRIMARY
+    assert ours.unjudged(KILL_PRIMARY) == []
 
 
 def test_in_containers_the_image_has_its_own_broker(tmp_path):

@@ -22,6 +22,8 @@ from tanist_interop.scenarios.strikes import Strike
 class Cluster:
     """Three nodes in memory that do at once what they are told; ``slow`` ones never come back."""
 
+    elects = False
+
     def __init__(self) -> None:
         self.state = ["active", "ready", "ready"]
         self.slow = set()

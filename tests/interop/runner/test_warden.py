@@ -16,7 +16,11 @@ from tanist_interop.runner.warden import Warden
 class Cluster:
     """Three nodes in memory."""
 
+    elects = False
+    patience_s = 0.3
+
     def __init__(self) -> None:
+        self.leaders = []
         self.status = {0: "active", 1: "ready", 2: "ready"}
         self.promoted = []
         self.refusals = 0
@@ -31,6 +35,9 @@ class Cluster:
             self.refusals -= 1
             raise HostError("not yet")
         self.promoted.append(node)
+
+    def leader(self):
+        return self.leaders.pop(0) if len(self.leaders) > 1 else self.leaders[0]
 
     def terminate(self, node):
         return self.exit_code
@@ -95,6 +102,34 @@ def test_a_promotion_that_never_works_says_why(subject, monkeypatch):
     subject.cluster.status = dict.fromkeys(range(3), "joining")
     with pytest.raises(HostError, match="no backup is ready"):
         subject.promote([1, 2])
+
+
+def test_brokers_that_elect_are_waited_for(subject):
+    subject.cluster.elects = True
+    subject.cluster.leaders = [0, None, 2]
+    subject.crew.acknowledged["p"] = 5
+    assert subject.promote([1, 2]) == {"p": 5}
+    assert subject.primary == 2
+    assert subject.cluster.promoted == []
+    begin, end = notes(subject, "mark")
+    assert (begin["name"], end["name"], end["node"]) == ("promote_begin", "promoted", "n3")
+
+
+@pytest.mark.parametrize(("leader", "word"), [(0, "say n1"), (None, "say nobody")])
+def test_an_election_that_never_comes_says_who_leads(subject, leader, word):
+    subject.cluster.elects = True
+    subject.cluster.leaders = [leader]
+    with pytest.raises(HostError, match=f"nobody else leads after 0.3 s; the brokers {word}"):
+        subject.promote([1, 2])
+    assert [n["name"] for n in notes(subject, "mark")] == ["promote_begin"]
+
+
+def test_who_is_the_primary_is_known_or_found_out(subject):
+    subject.cluster.leaders = [None, 2]
+    subject.look()
+    assert subject.primary == 0
+    subject.look()
+    assert subject.primary == 2
 
 
 def test_a_change_of_urls_is_asked_of_the_primary_and_noted(subject):
