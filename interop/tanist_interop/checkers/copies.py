@@ -38,7 +38,7 @@ def prove(run: Run, cast: Cast, cell: Cell) -> None:
             cell.wrong(text)
     cell.figures = {"duplicated": copies, "bound": explained}
     found = redelivery.unmarked(ops)
-    unmarked = [key for key, excused in found if key[0] in producers and not excused]
+    unmarked = [key for key, excused, _ in found if key[0] in producers and not excused]
     strange = Messages()
     for producer in producers:
         strange |= (ops.received - ops.attempts).only(producer)

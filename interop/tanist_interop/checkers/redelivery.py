@@ -51,15 +51,17 @@ class Excuses:
         return following < len(moments) and moments[following] <= acknowledged
 
 
-def unmarked(ops: Operations) -> Iterator[tuple[Key, bool]]:
-    """Every copy after the first that was not marked, and whether its sender had a reason."""
+def unmarked(ops: Operations) -> Iterator[tuple[Key, bool, bool]]:
+    """Every copy after the first that was not marked, whether its sender had a reason, and whether
+    it says that it is not the first acquirer's: AMQP 1.0's hint that no library makes a mark of."""
     excuses, seen = Excuses(ops), Messages()
     for delivery in ops.deliveries:
         producer, first, last = delivery.producer, delivery.first, delivery.last
         if not delivery.redelivered:
             for low, high in seen.of(producer).common(first, last):
                 for sn in range(low, high + 1):
-                    yield (producer, sn), excuses.excused((producer, sn))
+                    hint = delivery.first_acquirer is False
+                    yield (producer, sn), excuses.excused((producer, sn)), hint
         seen.add(producer, first, last)
 
 
@@ -68,10 +70,12 @@ def check(ops: Operations) -> Finding:
     bare = list(unmarked(ops))
     figures: dict[str, object] = {
         "marked": sum(len(delivery) for delivery in ops.deliveries if delivery.redelivered),
-        "unmarked": len(wrong := [key for key, excused in bare if not excused]),
+        "unmarked": len(wrong := [key for key, excused, _ in bare if not excused]),
+        "hinted": (hinted := sum(hint for _, excused, hint in bare if not excused)),
         "unmarked_resent": len(bare) - len(wrong),
     }
     if wrong:
-        text = f"{len(wrong)} delivered again without the mark: {examples(wrong)}"
+        hints = f" ({hinted} say that they had been acquired before)" if hinted else ""
+        text = f"{len(wrong)} delivered again without the mark{hints}: {examples(wrong)}"
         return Finding(NAME, Valid.FALSE, figures, (text,))
     return Finding(NAME, Valid.TRUE, figures)

@@ -15,7 +15,7 @@ def finding(story):
 def test_marked_copies_are_right(story):
     result = finding(story.good())
     assert result.valid is Valid.TRUE
-    assert result.figures == {"marked": 4, "unmarked": 0, "unmarked_resent": 0}
+    assert result.figures == {"marked": 4, "unmarked": 0, "hinted": 0, "unmarked_resent": 0}
 
 
 def test_a_second_copy_without_the_mark_is_wrong_if_the_sender_had_no_reason(story):
@@ -24,6 +24,16 @@ def test_a_second_copy_without_the_mark_is_wrong_if_the_sender_had_no_reason(sto
     result = finding(story)
     assert result.valid is Valid.FALSE
     assert "p:8" in result.problems[0]
+
+
+def test_that_a_copy_only_hints_at_others_is_told(story):
+    story.good()
+    story.batch(protocol.Received, [8], "d", redelivered=False, first_acquirer=False)
+    story.batch(protocol.Received, [7], "d", redelivered=False, first_acquirer=True)
+    result = finding(story)
+    assert result.figures["hinted"] == 1
+    text = "2 delivered again without the mark (1 say that they had been acquired before): p:7, p:8"
+    assert result.problems == (text,)
 
 
 def under_way(story, interrupt):
