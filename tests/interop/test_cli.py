@@ -62,6 +62,30 @@ def test_containers_that_cannot_be_had(capsys, clients_dir, monkeypatch, tmp_pat
     assert "--hosts docker: no container engine answers" in out.err
 
 
+@pytest.mark.parametrize(
+    ("words", "word"),
+    [
+        (["--hosts", "external"], "--hosts external and --profile belong together"),
+        (["--profile", "rabbitmq"], "--hosts external and --profile belong together"),
+        (["--hosts", "external", "--profile", "pulsar"], "no profile pulsar"),
+    ],
+)
+def test_brokers_of_others_need_their_profile(capsys, clients_dir, words, word):
+    code, out = run(capsys, *words, "--clients-dir", clients_dir)
+    assert code == cli.USAGE_ERROR
+    assert word in out.err
+
+
+def test_brokers_of_others_from_the_command_line(capsys, tmp_path, clients_dir, standin):
+    profile = str(standin())
+    code, out = run(
+        capsys, "--hosts", "external", "--profile", profile, "--scenario", "no-fault",
+        "--messages", "50", "--out", tmp_path / "runs", "--clients-dir", clients_dir,
+    )  # fmt: skip
+    assert code == 0
+    assert f"--messages 50 --profile {profile} --hosts external" in out.out
+
+
 def test_help_is_no_error(capsys):
     for words in (["--help"], ["run", "--help"], ["check", "-h"]):
         code, out = run(capsys, *words)

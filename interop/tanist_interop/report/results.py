@@ -42,9 +42,9 @@ def document(results: Results, seconds: float) -> Results:
     each: list[Results] = []
     if "failover" in figures:
         figures["failover"] = dict(figures["failover"])
-        retries, named = context.get("retries", {}), programs(results)
+        retries, processes = context.get("retries", {}), programs(results)
         each = [
-            {**one, "by_settings_ms": floors.spans(one, retries, named)}
+            {**one, "by_settings_ms": floors.spans(one, retries, processes)}
             for one in figures["failover"].pop("each", [])
         ]
     named = versions(results)

@@ -13,8 +13,9 @@ from tanist_interop.report.results import broker
 
 HEADS: Final = (
     "scenario", "broker", "version", "runs", "verdict", "acknowledged", "lost", "unexpected",
-    "duplicated", "first confirmation",
+    "duplicated", "first confirmation", "resend, requeue, heartbeat, duplicates",
 )  # fmt: skip
+"""The last one: how many of the clients that took part gave each proof."""
 
 NUMBERS_FROM: Final = 5
 """The first column of numbers."""
@@ -46,7 +47,19 @@ def _figures(runs: list[Results]) -> list[str]:
         ", ".join(told) if len(runs) > 1 else WORDS[verdicts[0]],
         *(_sum(runs, key) for key in SUMS),
         _first(runs),
+        _proofs(runs),
     ]
+
+
+def _proofs(runs: list[Results]) -> str:
+    """Of the clients that could, how many gave each proof in every run."""
+    cells = [c for run in runs for c in run["figures"].get("proofs", {}).get("cells", [])]
+    out = []
+    for proof in dict.fromkeys(cell["proof"] for cell in cells):
+        asked = [c for c in cells if c["proof"] == proof and c["verdict"] != "unsupported"]
+        proved = [cell for cell in asked if cell["verdict"] == "valid"]
+        out.append(f"{len(proved)}/{len(asked)}")
+    return " ".join(out) or "-"
 
 
 def _sum(runs: list[Results], key: str) -> str:

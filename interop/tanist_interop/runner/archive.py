@@ -13,7 +13,7 @@ from typing import Final
 from tanist_interop import history
 from tanist_interop.checkers.judge import judge
 from tanist_interop.report import compare as comparing
-from tanist_interop.report import page, results, table
+from tanist_interop.report import page, results, standing, table
 from tanist_interop.report.columns import Results, align
 from tanist_interop.runner import campaign
 
@@ -53,11 +53,13 @@ def check(run: Path, say: Say) -> int:
 
 def report(run: Path, say: Say) -> int:
     """Judge a run again and write its reports anew; of a folder of runs write the index anew, with
-    all of them. Raises: NoRun, DamagedHistory, OSError."""
+    all of them, and print how the brokers stand. Raises: NoRun, DamagedHistory, OSError."""
     if not run.is_dir():
         raise NoRun(f"{run} is no run folder")
     if not (run / HISTORY).exists() and folders(run):
-        page.write_index(run, [(folder.name, known(folder)) for folder in folders(run)])
+        found = [(folder.name, known(folder)) for folder in folders(run)]
+        page.write_index(run, found)
+        say("\n".join(align(standing.rows([each for _, each in found]), right=False)))
         say(str(run / page.INDEX))
         return 0
     verdict = judge(history.stream(history_of(run)))

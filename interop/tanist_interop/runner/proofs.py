@@ -185,11 +185,13 @@ class Proofs(Play):
         self._send_large()
         before = self._inject(fault)
         began = time.monotonic()
-        if s.losses != "silence":
+        # Who hangs or is cut off must not be heard any more; but who hangs cannot elect anybody.
+        early = s.losses != "silence" or self.cluster.elects
+        if early:
             self._thaw(fault, frozen)
         if s.promote:
             before = self._promote(fault)
-        if s.losses == "silence":
+        if not early:
             self._thaw(fault, frozen)
         self._wait_acks(0, s.each_min, before, "after the fault", GO_ON_S)
         while time.monotonic() < began + s.fault_s:

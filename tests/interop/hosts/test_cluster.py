@@ -77,3 +77,11 @@ def test_options_name_brokers_as_brokers_and_clients_as_clients_reach_them(tmp_p
 def test_trouble_names_the_node_and_leaves_out_logs_that_never_were(tmp_path):
     (tmp_path / "n1.log").write_text("[HA] critical Shutting down\n")
     assert Noted(tmp_path).trouble() == [("n1", "[HA] critical Shutting down")]
+
+
+def test_our_brokers_need_nothing_that_others_need(tmp_path):
+    cluster = Noted(tmp_path)
+    assert (cluster.elects, cluster.patience_s, cluster.leader()) == (False, 0.0, None)
+    assert cluster.address_of("drill.1") == "drill.1"
+    assert cluster.options_of("jms-1.0") == {}
+    assert not cluster.declare(["drill.1"])

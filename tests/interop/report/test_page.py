@@ -134,8 +134,8 @@ def test_brokers_stand_side_by_side(story, new_story):
     assert "Brokers side by side" not in page.of_runs([("a", first), ("a", first)])
     texts = Reader(page.of_runs([("a", first), ("b", second), ("c", second)])).texts
     at = texts.index("Brokers side by side")
-    assert texts[at + 1 : at + 11] == list(standing.HEADS)
-    assert texts[at + 11 : at + 14] == ["kill-primary", "one", "1.0"]
+    assert texts[at + 1 : at + 12] == list(standing.HEADS)
+    assert texts[at + 12 : at + 15] == ["kill-primary", "one", "1.0"]
     at = texts.index("client, fault", at)
     assert texts[at : at + 6] == [
         "client, fault", "one 1.0", results.UNTOLD, "c, kill primary", f"5{NBSP}ms (1)",

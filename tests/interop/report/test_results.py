@@ -34,6 +34,25 @@ def test_everything_is_in_the_document(results):
     json.dumps(document)
 
 
+@pytest.mark.parametrize(
+    ("told", "product", "version"),
+    [
+        ("qpidd (tanist) version 0.1.0 (compiled)", "qpidd (tanist)", "0.1.0 (compiled)"),
+        ("qpidd (qpid-cpp) version 1.39.0", "qpidd (qpid-cpp)", "1.39.0"),
+        ("RabbitMQ 3.10.8", "RabbitMQ", "3.10.8"),
+        ("ActiveMQ Artemis 2.40.0", "ActiveMQ Artemis", "2.40.0"),
+        ("Some broker", "Some broker", ""),
+        ("", subject.UNTOLD, ""),
+    ],
+)
+def test_product_and_version(results, told, product, version):
+    results["context"]["versions"] = {"broker": told}
+    results["context"]["unjudged"] = ["stall: why"]
+    document = subject.document(results, 1)
+    assert document["broker"] == {"product": product, "version": version}
+    assert document["unjudged"] == ["stall: why"]
+
+
 def test_loss_is_not_known_without_a_drain(story):
     story.run()
     story.sender()

@@ -34,7 +34,7 @@ def test_a_row_per_broker_and_scenario(run):
         ["kill-primary", "a broker that does not tell its version", "", "1", "valid"],
         ["no-fault", "qpidd (tanist)", "0.1.0 (interpreted)", "1", "valid"],
     ]
-    assert found[1][5:] == ["40", "0", "0", "4", f"5{NBSP}ms, at most 5{NBSP}ms"]
+    assert found[1][5:] == ["40", "0", "0", "4", f"5{NBSP}ms, at most 5{NBSP}ms", "-"]
     assert found[2][5:9] == ["20", "3", "0", "2"]
 
 
@@ -47,6 +47,21 @@ def test_what_is_not_known_is_not_told(run):
     undrained["clients"] = {}
     (row,) = rows([undrained])[1:]
     assert row[5:9] == ["-"] * 4
+
+
+def test_proofs_are_counted_by_client(run):
+    verdicts = {"resend": "valid valid", "requeue": "valid invalid", "heartbeat": "unknown valid",
+                "duplicates": "unsupported valid"}  # fmt: skip
+    with_proofs = run("a 1")
+    with_proofs["figures"]["proofs"] = {
+        "cells": [
+            {"client": client, "proof": proof, "verdict": verdict}
+            for proof, words in verdicts.items()
+            for client, verdict in zip("xy", words.split(), strict=True)
+        ]
+    }
+    (row,) = rows([with_proofs])[1:]
+    assert row[-1] == "2/2 1/2 1/2 1/1"
 
 
 def test_the_worst_verdict_comes_first(run):

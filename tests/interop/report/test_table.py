@@ -21,6 +21,12 @@ def test_the_table_of_a_good_run(results):
     assert lines[-1] == "again: again"
 
 
+def test_what_nobody_can_judge_is_printed(results):
+    assert "not judged" not in render(results, 1)
+    results["context"]["unjudged"] = ["stall: why"]
+    assert "not judged: stall: why" in render(results, 1).splitlines()
+
+
 def test_bad_news_is_printed(story, new_story):
     story.good().got(99, source="d")
     story.note("broker_log", node="n1", line="Traceback")

@@ -57,6 +57,16 @@ def test_reports_are_written_anew(runs):
     assert ": INVALID" in (runs / "bad" / "report.txt").read_text()
 
 
+def test_the_index_of_a_folder_says_how_brokers_stand(runs):
+    status, text = said(archive.report, runs)
+    assert status == 0
+    assert text.splitlines()[0].split()[:3] == ["scenario", "broker", "version"]
+    assert text.splitlines()[1].startswith("kill-primary")
+    assert "2 " in text.splitlines()[1]
+    assert text.splitlines()[-1] == str(runs / "index.html")
+    assert (runs / "index.html").exists()
+
+
 def test_runs_are_found_by_path_and_by_name(runs):
     assert archive.find(runs / "good", runs / "nowhere") == runs / "good"
     assert archive.find(archive.Path("good"), runs) == runs / "good"

@@ -156,6 +156,14 @@ def test_the_proofs_of_a_killed_leader(played):
     assert code == 1
 
 
+def test_a_leader_that_hangs_is_replaced_by_those_that_were_frozen(played):
+    _, results, _ = played("proofs-hang-primary", 120)
+    assert results["verdicts"]["course"] == "true"
+    (failover,) = results["failovers"]
+    assert (failover["fault"], failover["promoted"]) == ("hang-primary", "n2")
+    assert all(flow["lost"] == 0 for flow in results["flows"])
+
+
 def test_a_backup_that_hangs_is_not_judged_by_our_promise(played):
     code, results, _ = played("stopped-backup", 200)
     assert code == 0
