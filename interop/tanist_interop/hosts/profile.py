@@ -48,6 +48,8 @@ NODES_MAX: Final = 16
 """More brokers than this are a mistake in the file."""
 
 PORT_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+TAKEN: Final = ("node", "nodes", "folder", "profile", "queue")
+"""What a port cannot be called: its variable would be another one."""
 QUEUE: Final = "{queue}"
 ALL: Final = "all"
 """In place of a client program: its options are those of all."""
@@ -259,7 +261,7 @@ def _check(profile: Profile, where: str) -> None:
             known = ", ".join(PROTOCOLS)
             raise BadProfile(f"{where}: clients: there is no {protocol}; there are {known}")
     for name in (*profile.ports, *profile.shared_ports):
-        if not PORT_NAME.fullmatch(name):
+        if not PORT_NAME.fullmatch(name) or name in TAKEN:
             raise BadProfile(f"{where}: a port must be called like amqp, not {name!r}")
     if not profile.lacks("promote") and profile.command("leader"):
         raise BadProfile(f"{where}: promote and leader: either the drill promotes or the cluster")

@@ -68,6 +68,7 @@ def test_there_are_two():
         ('name = "Some"', 'name = "Some"\nclients = ["mqtt"]', "there is no mqtt"),
         ('name = "Some"', 'name = "Some"\nclients = [1]', "must be a list of texts"),
         ('name = "Some"', 'name = "Some"\nports = ["A-1"]', "must be called like amqp"),
+        ('name = "Some"', 'name = "Some"\nshared-ports = ["nodes"]', "must be called like amqp"),
         ('name = "Some"', 'name = "Some"\nlimits = {elect = 0}', "number of seconds"),
         ('name = "Some"', 'name = "Some"\nlimits = {wait = 1}', "there is no wait"),
         ('name = "Some"', 'name = "Some"\noptions = {all = {n = 1}}', "a table of texts"),
