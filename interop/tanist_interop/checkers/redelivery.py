@@ -75,7 +75,7 @@ def check(ops: Operations) -> Finding:
         "unmarked_resent": len(bare) - len(wrong),
     }
     if wrong:
-        hints = f" ({hinted} say that they had been acquired before)" if hinted else ""
+        hints = f" ({hinted} say only that they are not the first acquirer's)" if hinted else ""
         text = f"{len(wrong)} delivered again without the mark{hints}: {examples(wrong)}"
         return Finding(NAME, Valid.FALSE, figures, (text,))
     return Finding(NAME, Valid.TRUE, figures)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -29,6 +30,10 @@ from tanist_interop.hosts.operator import HostError
 from tanist_interop.hosts.profile import ALL, QUEUE, Profile
 
 LOG: Final = "commands.log"
+
+FROZEN: Final = "frozen"
+SUSPENDED: Final = "suspended"
+"""Why a broker hangs: the freeze before a fault, or a fault."""
 
 SHOWN: Final = 400
 """Characters of a command's output that an error repeats."""
@@ -64,6 +69,7 @@ class Shell:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         return Running(verb, node, process, output)
 
@@ -72,7 +78,7 @@ class Shell:
         try:
             code = running.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            running.process.kill()
+            os.killpg(running.process.pid, signal.SIGKILL)  # with all that it started
             running.process.wait()
             code = -1
         with running.output as output:
@@ -106,18 +112,19 @@ def question(profile: Profile, verb: str) -> tuple[int, str]:
 
 
 class Hangs:
-    """What stands for the links of such brokers: nothing reaches one that is suspended."""
+    """What stands for the links of such brokers: nothing reaches one that hangs. One that a fault
+    suspended as well goes on when both are over."""
 
     def __init__(self, host: ExternalHost) -> None:
         self._host = host
 
     def block(self, _source: int, target: int) -> None:
         """Let the target hang. Raises: HostError, OSError."""
-        self._host.suspend(target)
+        self._host.hold(target, FROZEN)
 
     def unblock(self, _source: int, target: int) -> None:
         """Let it go on. Raises: HostError, OSError."""
-        self._host.resume(target)
+        self._host.let_go(target, FROZEN)
 
     def sever(self, one: int, other: int) -> None:
         """Connections end with their processes."""
@@ -148,7 +155,8 @@ class ExternalHost:
         self._queues: dict[str, str] = {}
         self._pids: dict[int, int] = {}
         self._away: set[int] = set()
-        self._hung: set[int] = set()
+        self._hung: dict[int, set[str]] = {}
+        """Why each hangs that does."""
         self._lives = [0] * self._count
 
     # ----------------------------------------------------------------------------- what a host does
@@ -180,7 +188,7 @@ class ExternalHost:
     def kill(self, node: int) -> None:
         """As the profile says. Raises: HostError, OSError."""
         self._away.add(node)
-        self._hung.discard(node)
+        self._hung.pop(node, None)
         self._shell.do("kill", node)
 
     def terminate(self, node: int) -> int:
@@ -196,16 +204,26 @@ class ExternalHost:
         return 0
 
     def suspend(self, node: int) -> None:
-        """As the profile says, once. Raises: HostError, OSError."""
-        if node not in self._hung:
-            self._shell.do("suspend", node)
-            self._hung.add(node)
+        """As the profile says. Raises: HostError, OSError."""
+        self.hold(node, SUSPENDED)
 
     def resume(self, node: int) -> None:
-        """As the profile says, if it hangs. Raises: HostError, OSError."""
-        if node in self._hung:
+        """As the profile says. Raises: HostError, OSError."""
+        self.let_go(node, SUSPENDED)
+
+    def hold(self, node: int, why: str) -> None:
+        """Suspend it, unless it hangs already. Raises: HostError, OSError."""
+        if node not in self._hung:
+            self._shell.do("suspend", node)
+        self._hung.setdefault(node, set()).add(why)
+
+    def let_go(self, node: int, why: str) -> None:
+        """Let it go on if nothing else holds it. Raises: HostError, OSError."""
+        held = self._hung.get(node, set())
+        if held == {why}:
             self._shell.do("resume", node)
-            self._hung.discard(node)
+            del self._hung[node]
+        held.discard(why)
 
     def restart(self, node: int) -> None:
         """As the profile says. Raises: HostError, OSError."""
@@ -244,7 +262,7 @@ class ExternalHost:
 
     def _resume_all(self) -> None:
         for node in sorted(self._hung):
-            self.resume(node)
+            self._shell.do("resume", node)
 
     def _clean_up(self) -> None:
         if self.profile.command("cleanup") and any(self._lives):

@@ -193,7 +193,8 @@ class Proofs(Play):
             before = self._promote(fault)
         if not early:
             self._thaw(fault, frozen)
-        self._wait_acks(0, s.each_min, before, "after the fault", GO_ON_S)
+        go_on_s = max(GO_ON_S, self.cluster.patience_s)
+        self._wait_acks(0, s.each_min, before, "after the fault", go_on_s)
         while time.monotonic() < began + s.fault_s:
             self.crew.pump(0.05)
         self._progress("every sender goes on")

@@ -32,8 +32,8 @@ def test_that_a_copy_only_hints_at_others_is_told(story):
     story.batch(protocol.Received, [7], "d", redelivered=False, first_acquirer=True)
     result = finding(story)
     assert result.figures["hinted"] == 1
-    text = "2 delivered again without the mark (1 say that they had been acquired before): p:7, p:8"
-    assert result.problems == (text,)
+    hint = "(1 say only that they are not the first acquirer's)"
+    assert result.problems == (f"2 delivered again without the mark {hint}: p:7, p:8",)
 
 
 def under_way(story, interrupt):

@@ -81,6 +81,25 @@ def test_one_that_hangs_says_nothing(host):
     assert (log.count("suspend n2"), log.count("resume n2")) == (1, 1)
 
 
+def test_one_that_was_suspended_as_well_hangs_until_both_are_over(host):
+    subject = host()
+    for first, second in (
+        (lambda: subject.links.unblock(0, 1), lambda: subject.resume(1)),
+        (lambda: subject.resume(1), lambda: subject.links.unblock(0, 1)),
+    ):
+        subject.links.block(0, 1)
+        subject.suspend(1)
+        first()
+        assert subject.statuses([1], 3) == [""]
+        second()
+        until(lambda: subject.statuses([1]) == ["ready"])
+    subject.links.block(0, 1)
+    subject.kill(1)
+    subject.links.unblock(0, 1)
+    subject.restart(1)
+    subject.wait_ready(1, 5)
+
+
 def test_one_that_hangs_in_the_end_is_taken_down_too(host):
     subject = host()
     subject.suspend(2)
@@ -182,6 +201,33 @@ def test_acts_that_such_brokers_have_not(tmp_path, standin):
     ):
         with pytest.raises(HostError):
             act()
+
+
+def test_a_pid_that_is_none_is_told(tmp_path, standin):
+    path = standin(without=("pid",))
+    path.write_text(path.read_text().replace("[commands]", "[commands]\npid = 'echo nobody'"))
+    subject = ExternalHost(tmp_path, find(str(path)))
+    with pytest.raises(HostError, match="n1: pid says 'nobody' \\(0\\), no number"):
+        subject.start()
+    subject.stop()
+    log = (tmp_path / LOG).read_text()
+    assert log.count("stop n") == 3, "although nobody knows what runs"
+
+
+def test_a_command_that_takes_too_long_is_ended(tmp_path, standin):
+    path = standin(more="limits = {command = 0.2}")
+    path.write_text(
+        path.read_text().replace(
+            "[commands]", "[commands]\npromote = 'sleep 60 & echo $! >s; wait'", 1
+        )
+    )
+    text = "\n".join(
+        line for line in path.read_text().splitlines() if not line.startswith("leader")
+    )
+    path.write_text(text)
+    with pytest.raises(HostError, match=r"promote of n1 failed \(-1\)"):
+        ExternalHost(tmp_path, find(str(path))).promote(0)
+    until(lambda: not running(int((tmp_path / "s").read_text())))
 
 
 def test_a_question_needs_no_run(standin):
