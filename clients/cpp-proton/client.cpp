@@ -50,7 +50,8 @@ constexpr int RETRY_MAX_MS = 500;
 
 const std::vector<std::string> CAPABILITIES{"send",           "receive",           "heartbeat", "reconnect", "redelivered",
                                             "delivery_count", "connection_events", "reopen",    "hold",
-                                            "delay",          "values",            "auth"};
+                                            "selector",       "subscribe",         "delay",     "values",
+                                            "auth"};
 
 class Client final : public proton::messaging_handler, public Home {
 public:
@@ -269,7 +270,8 @@ void Client::begin(const std::string& type, const json& request) {
     if (!opened_once_) {
         throw std::logic_error("not connected");
     }
-    if (request.value("transaction", false)) {
+    const json transaction = request.value("transaction", json(false)); // of a `send` it is a number
+    if (transaction != json(false) && transaction != json(0)) {
         const std::string reason = "Proton C++ of this version has no transactions";
         report_.reply("unsupported", request["id"], {{"request", type}, {"reason", reason}});
         return;

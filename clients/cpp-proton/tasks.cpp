@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <proton/annotation_key.hpp>
+#include <proton/codec/encoder.hpp>
 #include <proton/delivery.h>
 #include <proton/delivery_mode.hpp>
 #include <proton/disposition.h>
@@ -12,6 +13,7 @@
 #include <proton/sender_options.hpp>
 #include <proton/session.h>
 #include <proton/source.hpp>
+#include <proton/source_options.hpp>
 #include <proton/symbol.hpp>
 #include <proton/target.hpp>
 #include <proton/target_options.hpp>
@@ -47,6 +49,17 @@ public:
 
 std::int64_t at_least_one(const json& request, const char* key, std::int64_t otherwise) {
     return std::max<std::int64_t>(1, request.value(key, otherwise));
+}
+
+// The filter of a source from which messages with this selector are wanted.
+proton::source::filter_map selecting(const std::string& selector) {
+    proton::value filter;
+    proton::codec::encoder encoder(filter);
+    encoder << proton::codec::start::described() << proton::symbol("apache.org:selector-filter:string") << selector
+            << proton::codec::finish();
+    proton::source::filter_map filters;
+    filters.put(proton::symbol("selector"), filter);
+    return filters;
 }
 
 std::string tag_of(const proton::tracker& tracker) {
@@ -176,7 +189,8 @@ SendTask::SendTask(Home& home, const json& request)
       rate_(request.value("rate_per_s", 0.0)),
       body_bytes_(request.value("body_bytes", std::size_t{100})),
       durable_(request.value("durable", false)),
-      delay_ms_(request.value("delay_ms", std::int64_t{0})) {}
+      delay_ms_(request.value("delay_ms", std::int64_t{0})),
+      kinds_(request.value("kinds", std::int64_t{0})) {}
 
 void SendTask::open_link(proton::session session) {
     proton::sender_options options;
@@ -264,6 +278,9 @@ void SendTask::hand_over(std::int64_t sn) {
     proton::message message(body);
     message.properties().put("producer", producer_);
     message.properties().put("sn", sn);
+    if (kinds_ > 0) {
+        message.properties().put("kind", sn % kinds_);
+    }
     message.durable(durable_);
     if (delay_ms_ > 0) {
         const proton::timestamp due(proton::timestamp::now().milliseconds() + delay_ms_);
@@ -342,6 +359,7 @@ ReceiveTask::ReceiveTask(Home& home, const json& request)
       limit_(request.value("count", std::int64_t{0})),
       drain_(request.at("type") == "drain"),
       hold_(request.value("hold", false)),
+      subscription_(request.value("subscription", "")),
       idle_s_(request.value(drain_ ? "empty_s" : "idle_s", 0.0)),
       quiet_since_(now_ns()) {
     if (idle_s_ > 0) {
@@ -352,7 +370,24 @@ ReceiveTask::ReceiveTask(Home& home, const json& request)
 void ReceiveTask::open_link(proton::session session) {
     proton::receiver_options options;
     options.name(home_.link_name(id_)).handler(*this).credit_window(0).auto_accept(false);
+    if (request_.contains("selector") && request_["selector"] != "") {
+        options.source(proton::source_options().filters(selecting(request_["selector"])));
+    }
+    if (!subscription_.empty()) {
+        options.name(subscription_)
+            .source(proton::source_options()
+                        .durability_mode(proton::source::UNSETTLED_STATE)
+                        .expiry_policy(proton::source::NEVER));
+    }
     receiver_ = session.open_receiver(queue_, options);
+}
+
+void ReceiveTask::close_link() {
+    if (subscription_.empty()) {
+        receiver_.close();
+    } else {
+        receiver_.detach(); // the subscription stays
+    }
 }
 
 void ReceiveTask::on_receiver_open(proton::receiver& receiver) {

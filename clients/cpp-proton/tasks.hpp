@@ -159,6 +159,7 @@ private:
     const std::size_t body_bytes_;
     const bool durable_;
     const std::int64_t delay_ms_;
+    const std::int64_t kinds_;
     std::int64_t handed_ = 0;
     std::int64_t confirmed_ = 0;
     std::set<std::int64_t> unconfirmed_; // handed over in ascending order
@@ -184,7 +185,7 @@ public:
 
 protected:
     void open_link(proton::session session) override;
-    void close_link() override { receiver_.close(); }
+    void close_link() override;
     void begin() override;
     void work() override;
     void report_rest() override { acknowledge(false); }
@@ -206,6 +207,7 @@ private:
     const std::int64_t limit_;
     const bool drain_;
     const bool hold_;
+    const std::string subscription_;
     const double idle_s_;
     proton::receiver receiver_;
     std::vector<Taken> unacked_;

@@ -27,7 +27,7 @@ const FORCED = 'amqp:connection:forced';
 
 const CAPABILITIES = [
   'send', 'receive', 'heartbeat', 'reconnect', 'redelivered', 'delivery_count', 'connection_events',
-  'reopen', 'hold', 'delay', 'values', 'auth',
+  'reopen', 'hold', 'selector', 'subscribe', 'delay', 'values', 'auth',
 ];
 
 /** Options of the library, by its names, and how to read each. */

@@ -9,7 +9,7 @@
 
 const { fromLong, toLong } = require('./numbers');
 const { nowNs } = require('./reporter');
-const { types } = require('rhea');
+const { filter, types } = require('rhea');
 const values = require('./values');
 
 const BLOCK = 100; // messages announced at once; the protocol's limit
@@ -132,11 +132,15 @@ class Task {
     this.reportRest();
     this.over = true;
     if (this.session !== undefined) {
-      this.link.close();
+      this.closeLink();
       this.session.close();
     }
     this.client.forget(this);
     this.reportEnd(reason);
+  }
+
+  closeLink() {
+    this.link.close();
   }
 
   reportEnd(reason) {
@@ -234,6 +238,7 @@ class SendTask extends Task {
     this.bodyBytes = request.body_bytes ?? 100;
     this.durable = Boolean(request.durable);
     this.delayMs = request.delay_ms ?? 0;
+    this.kinds = BigInt(request.kinds ?? 0);
     this.handed = 0;
     this.confirmed = 0;
     this.unconfirmed = new Set(); // in the order of handing over
@@ -342,10 +347,18 @@ class SendTask extends Task {
     const delivery = this.link.send({
       message_annotations: due || undefined,
       body: `${this.producer}:${sn}:`.padEnd(this.bodyBytes, 'x'),
-      application_properties: { producer: this.producer, sn: toLong(sn) },
+      application_properties: this.properties(sn),
       durable: this.durable,
     });
     delivery.sn = sn;
+  }
+
+  properties(sn) {
+    const properties = { producer: this.producer, sn: toLong(sn) };
+    if (this.kinds > 0n) {
+      properties.kind = Number(sn % this.kinds);
+    }
+    return properties;
   }
 
   /** Reports the outcome of one message, unless it has one. */
@@ -411,7 +424,15 @@ class ReceiveTask extends Task {
   }
 
   openLink(session, name) {
-    const options = { name, source: this.request.queue, credit_window: 0, autoaccept: false };
+    const source = { address: this.request.queue };
+    if (this.request.selector) {
+      source.filter = filter.selector(this.request.selector);
+    }
+    if (this.request.subscription) {
+      Object.assign(source, { durable: 2, expiry_policy: 'never' });
+      name = this.request.subscription;
+    }
+    const options = { name, source, credit_window: 0, autoaccept: false };
     const link = session.open_receiver(options);
     link.on('message', (context) => {
       if (link === this.link && !this.over) {
@@ -424,6 +445,14 @@ class ReceiveTask extends Task {
       }
     });
     return link;
+  }
+
+  closeLink() {
+    if (this.request.subscription) {
+      this.link.detach(); // the subscription stays
+    } else {
+      super.closeLink();
+    }
   }
 
   begin() {

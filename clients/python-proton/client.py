@@ -38,7 +38,7 @@ RETRY_S = 0.2
 
 CAPABILITIES = [
     "send", "receive", "heartbeat", "reconnect", "redelivered", "delivery_count",
-    "connection_events", "reopen", "hold", "transaction", "delay", "values", "auth",
+    "connection_events", "reopen", "hold", "transaction", "selector", "subscribe", "delay", "values", "auth",
 ]  # fmt: skip
 
 OPTIONS: dict[str, Callable[[str], Any]] = {

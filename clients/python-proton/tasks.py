@@ -28,7 +28,7 @@ from proton import (
     timestamp,
 )
 from proton.handlers import MessagingHandler, TransactionHandler
-from proton.reactor import SenderOption
+from proton.reactor import DurableSubscription, Selector, SenderOption
 
 import values
 
@@ -67,9 +67,12 @@ def new_message(request: dict[str, Any], sn: int) -> Message:
     if request.get("delay_ms", 0):
         at_ms = time.time_ns() // 1_000_000 + request["delay_ms"]
         due = {symbol("x-opt-delivery-time"): timestamp(at_ms)}
+    properties = {"producer": request["producer"], "sn": sn}
+    if request.get("kinds", 0):
+        properties["kind"] = sn % request["kinds"]
     return Message(
         body=f"{request['producer']}:{sn}:".ljust(request.get("body_bytes", 100), "x"),
-        properties={"producer": request["producer"], "sn": sn},
+        properties=properties,
         durable=bool(request.get("durable", False)),
         annotations=due,
     )
@@ -162,11 +165,15 @@ class Task(MessagingHandler):
             return
         self.over = True
         if self.link is not None:
-            self.link.close()
+            self.close_link()
             self.session.close()
         self.report_rest()
         self.client.forget(self)
         self.report_end(reason)
+
+    def close_link(self) -> None:
+        """End the link for good."""
+        self.link.close()
 
     def report_end(self, reason: str) -> None:
         """Tell that the task is over."""
@@ -419,7 +426,20 @@ class ReceiveTask(Task, TransactionHandler):
             return self.client.container.create_receiver(
                 self.client.connection, queue, name=name, handler=self
             )
-        return self.client.container.create_receiver(session, queue, name=name, handler=self)
+        selector, subscription = self.request.get("selector", ""), self.request.get("subscription", "")
+        options = [Selector(selector)] if selector else []
+        if subscription:
+            name = subscription
+            options.append(DurableSubscription())
+        return self.client.container.create_receiver(
+            session, queue, name=name, handler=self, options=options
+        )
+
+    def close_link(self) -> None:
+        if self.request.get("subscription"):
+            self.link.detach()  # the subscription stays
+        else:
+            super().close_link()
 
     def begin(self) -> None:
         if self._ending:

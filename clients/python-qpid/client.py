@@ -29,7 +29,7 @@ VERSION = "1.36.0"
 CLOSE_S = 1.0  # each for the tasks and for the connection; the protocol allows 2
 CAPABILITIES = [
     "send", "receive", "heartbeat", "reconnect", "resend", "redelivered", "connection_events",
-    "failover_exchange", "reopen", "hold", "transaction", "values", "auth",
+    "failover_exchange", "reopen", "hold", "transaction", "selector", "subscribe", "values", "auth",
 ]
 
 RECONNECT_INTERVAL_S = 0.2

@@ -43,6 +43,24 @@ def address(queue, options):
     return "%s; %s" % (name, options)
 
 
+def sink(request):
+    """The address that a ``send`` names."""
+    return address(request["queue"], "{node: {type: %s}}" % ("topic" if request.get("topic") else "queue"))
+
+
+def source(request):
+    """The address that a ``receive`` or ``drain`` names."""
+    selector, subscription = request.get("selector", ""), request.get("subscription", "")
+    if subscription:  # the library unbinds its own ones when it closes them; so a queue that is bound
+        options = "{create: always, node: {type: queue, durable: True, x-bindings: [{exchange: '%s', key: '#'}]}}"
+        return address(subscription, options % str(request["queue"]))
+    if not selector:
+        return sink(request)
+    text = selector.replace("\\", "\\\\").replace('"', '\\"')
+    options = '{node: {type: queue}, link: {x-subscribe: {arguments: {x-apache-selector: "%s"}}}}'
+    return address(request["queue"], options % str(text))
+
+
 def declare(connection, queue, durable):
     """Creates the queue if it is missing."""
     session = connection.session()
@@ -76,9 +94,12 @@ def take(connection, queue, timeout_s):
 def new_message(request, sn):
     """The message with this number, as a ``send`` wants it."""
     body = u"%s:%d:" % (request["producer"], sn)
+    properties = {"producer": request["producer"], "sn": sn}
+    if request.get("kinds", 0):
+        properties["kind"] = sn % request["kinds"]
     return Message(
         body.ljust(request.get("body_bytes", 100), u"x"),
-        properties={"producer": request["producer"], "sn": sn},
+        properties=properties,
         durable=bool(request.get("durable", False)),
     )
 
@@ -170,9 +191,7 @@ class SendTask(Task):
 
     def work_on(self, connection):
         session = connection.session()
-        self.sender = session.sender(
-            address(self.request["queue"], "{node: {type: queue}}"), capacity=self.window
-        )
+        self.sender = session.sender(sink(self.request), capacity=self.window)
         if self.started is None:
             self.started = time.time()
         while not self.stopping.is_set() and (self.handed < self.count or not self._all_announced()):
@@ -294,7 +313,7 @@ class ReceiveTask(Task):
     def _work_on(self, connection):
         self.session = connection.session(transactional=self.transactional)
         receiver = self.session.receiver(
-            address(self.request["queue"], "{node: {type: queue}}"),
+            source(self.request),
             capacity=0 if self.hold else self.prefetch,  # what is held needs no successor
         )
         reason = self._hold(receiver) if self.hold else self._receive(receiver)

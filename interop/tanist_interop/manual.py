@@ -11,7 +11,6 @@ from dataclasses import MISSING
 from typing import Final
 
 from tanist_interop.protocol import (
-    CAPABILITIES,
     EVENTS,
     REPLIES,
     REQUESTS,
@@ -30,6 +29,28 @@ from tanist_interop.protocol import (
     schema,
     type_name,
 )
+
+CAPABILITIES: Final[dict[str, str]] = {
+    "send": "understands `send`",
+    "receive": "understands `receive` and `drain`",
+    "heartbeat": "obeys `heartbeat_s`",
+    "reconnect": "the library reconnects by itself",
+    "resend": "the library sends again by itself what was not acknowledged",
+    "redelivered": "`redelivered` is what the broker said",
+    "delivery_count": "`count` is what the broker said",
+    "connection_events": "writes `disconnected` and `reconnected`",
+    "failover_exchange": "obeys `failover` = `exchange`",
+    "reopen": "obeys `reopen`",
+    "crowd": "has a connection for each task, so nobody can tell whose is lost",
+    "hold": "obeys `hold` and knows `settle`",
+    "transaction": "obeys `transaction` and `rollback_every`",
+    "selector": "obeys `kinds` and `selector`",
+    "subscribe": "obeys `topic` and `subscription`",
+    "delay": "obeys `delay_ms`",
+    "values": "knows `put` and `take`",
+    "auth": "obeys the options `username` and `password`",
+}
+"""Words a program may put in ``init_ok.capabilities``."""
 
 _INTRODUCTION: Final = """\
 # The client protocol

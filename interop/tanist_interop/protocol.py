@@ -143,6 +143,12 @@ class Send(Request):
         "with the reason `rolled back` when that is answered",
         0,
     )
+    kinds: int = _opt(
+        "each message also carries the header `kind` (integer): its sequence number modulo this; "
+        "0 = it does not",
+        0,
+    )
+    topic: bool = _opt("true: `queue` names a topic (only with capability `subscribe`)", False)
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,19 @@ class Receive(Request):
         "committed where there would be an acknowledgement, and numbered in `acked`, which is "
         "written at once: no line spans the end of a transaction",
         False,
+    )
+    selector: str = _opt(
+        "a JMS selector: the messages wanted, the others stay (only with capability `selector`)", ""
+    )
+    topic: bool = _opt(
+        "true: `queue` names a topic; the subscription ends with the link (only with capability "
+        "`subscribe`)",
+        False,
+    )
+    subscription: str = _opt(
+        "with `topic`: name of a durable subscription, which goes on without a receiver after the "
+        "end of the task, until the next one names it; empty = it is not durable",
+        "",
     )
 
 
@@ -435,26 +454,6 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     Error,
 )  # fmt: skip
 BY_TYPE: Final[dict[str, type[Message]]] = {m.TYPE: m for m in (*REQUESTS, *REPLIES, *EVENTS)}
-
-CAPABILITIES: Final[dict[str, str]] = {
-    "send": "understands `send`",
-    "receive": "understands `receive` and `drain`",
-    "heartbeat": "obeys `heartbeat_s`",
-    "reconnect": "the library reconnects by itself",
-    "resend": "the library sends again by itself what was not acknowledged",
-    "redelivered": "`redelivered` is what the broker said",
-    "delivery_count": "`count` is what the broker said",
-    "connection_events": "writes `disconnected` and `reconnected`",
-    "failover_exchange": "obeys `failover` = `exchange`",
-    "reopen": "obeys `reopen`",
-    "crowd": "has a connection for each task, so nobody can tell whose is lost",
-    "hold": "obeys `hold` and knows `settle`",
-    "transaction": "obeys `transaction` and `rollback_every`",
-    "delay": "obeys `delay_ms`",
-    "values": "knows `put` and `take`",
-    "auth": "obeys the options `username` and `password`",
-}
-"""Words a program may put in ``init_ok.capabilities``."""
 
 
 def encode(message: Message) -> str:

@@ -8,7 +8,7 @@ promise: ``lose`` confirms every 20th message without taking it, ``invent`` adds
 promoted broker soon, ``keep`` says that it changed its public URL, and does not, ``forget`` marks
 nothing that comes again, ``hoard`` never gives anything back, ``hasty`` delays nothing, ``eager``
 keeps something of what is rolled back, ``sloppy`` forgets the first acknowledgement of a
-transaction.
+transaction, ``blind`` takes no notice of selectors.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ ADMIN = ("status", "query", "promote", "others", "set", "configure")
 
 
 FAULT = os.environ.get("FAKE_FAULT", "")
+
+SELECTED = {"kind = 0": (0,), "kind BETWEEN 1 AND 2 AND producer LIKE '%.%'": (1, 2)}
 
 
 class State:
@@ -144,10 +146,12 @@ class Connection:
             self.state.write("put", queue, "nobody", 1)  # or a kill might take it back
         return "ok"
 
-    def get(self, queue, **_):
+    def get(self, queue, selector="", **_):
         entries = self.state.queues.setdefault(queue, [])
         due, now = self.state.due, time.monotonic()
-        at = next((i for i, e in enumerate(entries) if due.get((e[0], e[1]), 0) <= now), None)
+        wanted = SELECTED.get("" if FAULT == "blind" else selector, range(4))
+        at = next((i for i, e in enumerate(entries) if due.get((e[0], e[1]), 0) <= now
+                   and (not selector or e[1] % 4 in wanted)), None)  # fmt: skip
         if at is None:
             return None
         entry = entries.pop(at)

@@ -237,7 +237,7 @@ class Tasks:
             value["value"] = "7"
         write("taken", in_reply_to=id, value=value)
 
-    def receive(self, id, queue, empty_s=0.0, count=0, idle_s=0.0, **_):
+    def receive(self, id, queue, empty_s=0.0, count=0, idle_s=0.0, selector="", **_):
         link = Link(self.addresses)
         link.open()
         done, last, reason = 0, time.monotonic(), "stopped"
@@ -245,7 +245,7 @@ class Tasks:
             if FAULT == "drowsy" and not empty_s and done == 100:
                 time.sleep(0.005)
                 continue
-            entry, _ = link.ask(op="get", queue=queue)
+            entry, _ = link.ask(op="get", queue=queue, selector=selector)
             if entry is None:
                 if empty_s and time.monotonic() - last > empty_s:
                     reason = "empty"
@@ -277,6 +277,7 @@ def answer(tasks: Tasks, request: dict) -> None:
     kind, number = request["type"], request["id"]
     if kind == "init":
         can = ["send", "receive", "resend", "failover_exchange", "hold", "delay", "values"]
+        can += ["selector"]
         can += [] if FAULT == "clumsy" else ["transaction"]
         write(
             "init_ok", in_reply_to=number, client="fake", protocol=2, versions={"fake": "1"},

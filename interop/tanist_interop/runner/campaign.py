@@ -42,6 +42,7 @@ from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.hosting import Place
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.proofs import Proofs
+from tanist_interop.runner.selectors import Selectors
 from tanist_interop.runner.transactions import Transactions
 from tanist_interop.runner.trials import Trials
 from tanist_interop.scenarios.proofs import PROOFS
@@ -53,6 +54,7 @@ COURSES: Final[dict[str, type[Play]]] = {
     "exchange": Exchange,
     "delays": Delays,
     "transactions": Transactions,
+    "selectors": Selectors,
     "proofs": Proofs,
 }
 
@@ -104,13 +106,14 @@ def run(options: Options, say: Callable[[str], None]) -> int:
                 left_out += grid.left_out(scenario.fault, names, list(PROOFS), problem)
                 values += [Valid.FALSE] if options.not_run_fails else []
                 continue
-            able = [spec for spec in clients if spec.crowd == bool(scenario.crowd)]
+            able = [spec for spec in clients if suits(spec, scenario)]
             if not able:
                 screen(f"{scenario.name} not run: none of these clients is for it")
                 continue
             total = options.repeat * len(options.scenarios)
             screen.begin(len(runs) + 1, total, f"{scenario.name}, seed {seed}")
-            taken = drawn(able, options.draw, seed) if options.draw and not scenario.crowd else able
+            few = scenario.crowd or scenario.only
+            taken = drawn(able, options.draw, seed) if options.draw and not few else able
             folder, verdict, seconds = run_once(options, scenario, taken, seed, screen)
             values.append(verdict.valid)
             found = verdict.as_json()
@@ -197,6 +200,11 @@ def run_once(
     say("")
     say(table.render(verdict.as_json(), seconds))
     return folder, verdict, seconds
+
+
+def suits(spec: ClientSpec, scenario: Scenario) -> bool:
+    """Whether the scenario is for this client."""
+    return spec.crowd == bool(scenario.crowd) and scenario.only in ("", spec.name)
 
 
 def settings(options: Options, scenario: Scenario) -> Settings:

@@ -181,9 +181,8 @@ class Play:
     def stream(self) -> None:
         """Start receivers, then senders."""
         for flow in self.flows:
-            receiver = self._member(flow.receiver, "receive")
-            receive = self._receive(receiver, flow)
-            self.receivers.append((receiver, self.crew.tell(receiver, receive)))
+            for receiver, receive in self._receives(flow):
+                self.receivers.append((receiver, self.crew.tell(receiver, receive)))
         self.crew.call(self.receivers, "starting receivers")
         for flow in self.flows:
             sender = self._member(flow.sender, "send")
@@ -336,20 +335,26 @@ class Play:
         addresses, because a library that knows one gives up soon, however busy the machine is."""
         s, number = self.scenario, member.next_id()
         addresses = self.cluster.addresses()
+        options = self.cluster.options_of(member.spec.name)
+        options |= dict(option.split("=", 1) for option in s.options)
         if s.failover == "exchange" and asks_exchange(member) and not drains(member):
             first = addresses[self.warden.primary]
             return protocol.Connect(
-                number, [first], s.client_heartbeat_s, failover="exchange", reopen=s.reopen
-            )
-        options = self.cluster.options_of(member.spec.name)
+                number, [first], s.client_heartbeat_s, failover="exchange", reopen=s.reopen,
+                options=options,
+            )  # fmt: skip
         if s.backup_first:
             addresses = addresses[1:] + addresses[:1]
         return protocol.Connect(
             number, addresses, s.client_heartbeat_s, reopen=s.reopen, options=options
         )
 
+    def _receives(self, flow: Flow) -> list[tuple[Member, protocol.Receive]]:
+        """Who is to receive a flow, and how."""
+        receiver = self._member(flow.receiver, "receive")
+        return [(receiver, self._receive(receiver, flow))]
+
     def _receive(self, receiver: Member, flow: Flow) -> protocol.Receive:
-        """How this program is to receive a flow."""
         s = self.scenario
         return protocol.Receive(receiver.next_id(), flow.queue, s.prefetch, s.ack_every)
 
@@ -359,7 +364,7 @@ class Play:
         return protocol.Send(
             sender.next_id(), flow.queue, flow.producer, 1, s.each_count,
             rate_of_each(s, len(self.flows)), s.window, s.body_bytes, s.durable, s.delay_ms,
-            s.transaction, s.rollback_every,
+            s.transaction, s.rollback_every, s.kinds,
         )  # fmt: skip
 
     def _stop(self, tasks: list[tuple[Member, int]], stage: str) -> None:

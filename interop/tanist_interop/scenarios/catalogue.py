@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from tanist_interop.scenarios.proofs import BY_NAME
 from tanist_interop.scenarios.scenario import BASE_CHECKS, Scenario
+from tanist_interop.scenarios.selectors import KINDS
 from tanist_interop.scenarios.values import EXCHANGED
 
 KILL_PRIMARY: Final = Scenario(
@@ -159,6 +161,23 @@ TRANSACTIONS: Final = Scenario(
     checks=(*BASE_CHECKS, "failover", "transactions"),
 )
 
+SELECTED: Final = Scenario(
+    name="selectors",
+    summary="receivers with selectors get what these match, also after a failover; the rest stays",
+    course="selectors",
+    fault="kill",
+    promote=True,
+    acknowledged_min=1_000,
+    each_min=60,
+    fault_after=(400, 600),
+    total_rate_per_s=600.0,
+    window=10,
+    prefetch=20,
+    ack_every=5,
+    kinds=KINDS,
+    checks=(*BASE_CHECKS, "failover", "selectors"),
+)
+
 TYPES: Final = Scenario(
     name="types",
     summary="every AMQP type from every client to every client, as body, property, map entry",
@@ -166,6 +185,15 @@ TYPES: Final = Scenario(
     values=EXCHANGED,
     acknowledged_min=0,
     checks=("course", "fidelity", "brokers"),
+)
+
+JMS_SINGLEBROKER: Final = replace(
+    BY_NAME["proofs-hang-primary"],
+    name="jms-singlebroker",
+    summary="JMS over 0-10 with singlebroker, a virtual address, idle_timeout; SIGSTOP the primary",
+    links="virtual",
+    only="jms-0-10",
+    options=("failover=singlebroker", "idle_timeout=2000"),
 )
 
 CATALOGUE: Final[dict[str, Scenario]] = {
@@ -182,7 +210,9 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         REDELIVERED,
         DELAYED,
         TRANSACTIONS,
+        SELECTED,
         TYPES,
+        JMS_SINGLEBROKER,
         SOAK,
     )
 }

@@ -15,7 +15,7 @@ BASE_CHECKS: Final = ("course", "total-queue", "order", "redelivery", "duplicate
 """What every run is judged by."""
 
 
-STREAMS: Final = ("stream", "transactions", "proofs")
+STREAMS: Final = ("stream", "transactions", "selectors", "proofs")
 """Courses whose senders go on until there were enough messages."""
 
 
@@ -37,8 +37,8 @@ class Scenario:
     summary: str
     course: str = "stream"
     """What is done: ``stream`` messages under a fault, ``trials`` of what is held, ``delays`` of
-    what is to come later, ``transactions``, an ``exchange`` of values, or ``proofs`` of what each
-    client saw of a fault."""
+    what is to come later, ``transactions``, ``selectors``, an ``exchange`` of values, or
+    ``proofs`` of what each client saw of a fault."""
     values: tuple[str, ...] = ()
     """What an exchange sends from each program to each: the place in the message, a space, the name
     of the value."""
@@ -85,6 +85,10 @@ class Scenario:
     """It lasts so long at least."""
     large_bytes: int = 0
     """Each client also sends a message of such a size, right before the fault."""
+    only: str = ""
+    """The one client that this is about."""
+    options: tuple[str, ...] = ()
+    """``NAME=VALUE``: options of that client's library, beside the drill's own."""
     bounded: bool = False
     """Only for clients that give up on a broker which takes a connection and says nothing."""
     clock: bool = False
@@ -118,6 +122,8 @@ class Scenario:
     """Messages of one transaction of a sender, 0 = none; receivers that can use some, too."""
     rollback_every: int = 0
     """Every so many-th transaction of a sender is rolled back."""
+    kinds: int = 0
+    """Messages have so many kinds for selectors, 0 = none."""
     link_heartbeat_s: int = 1
     client_heartbeat_s: int = 1
     empty_s: float = 0.5

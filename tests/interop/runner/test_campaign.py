@@ -181,6 +181,13 @@ def test_brokers_get_the_options_of_the_scenario_first(options):
     )  # fmt: skip
 
 
+def test_a_scenario_about_one_client_takes_no_other(options):
+    first, second = options().clients
+    only = replace(CATALOGUE["jms-singlebroker"], only="a")
+    assert campaign.suits(first, only)
+    assert not campaign.suits(second, only)
+
+
 @pytest.mark.parametrize(("name", "taken"), [("no-fault", ["a"]), ("crowd", ["b"])])
 def test_a_crowd_is_for_its_scenario_and_for_no_other(options, monkeypatch, name, taken):
     first, second = options().clients

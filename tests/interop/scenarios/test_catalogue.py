@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tanist_interop.scenarios.catalogue import CATALOGUE, KILL_PRIMARY, SOAK
+from tanist_interop.scenarios.proofs import MATRIX
 from tanist_interop.scenarios.scenario import soaked
 
 
@@ -10,13 +11,16 @@ from tanist_interop.scenarios.scenario import soaked
 def test_scenarios_make_sense(scenario):
     assert scenario.name in CATALOGUE
     assert scenario.summary
-    assert scenario.fault in ("", "kill", "suspend")
+    proofs = scenario.course == "proofs"
+    known = [other.fault for other in MATRIX] if proofs else ["", "kill", "suspend"]
+    assert scenario.fault in known
     assert scenario.target in ("primary", "backup")
     assert scenario.promote == (scenario.fault != "" and scenario.target == "primary")
     assert scenario.fault or not scenario.heal
     assert scenario.failover in ("addresses", "exchange")
     assert scenario.failover == "exchange" or not scenario.change_urls
-    assert scenario.fault_after[0] >= scenario.each_min or not scenario.fault
+    assert scenario.fault_after[0] >= scenario.each_min or not scenario.fault or proofs
+    assert not scenario.options or scenario.only
     assert scenario.fault_after[1] < scenario.acknowledged_min or not scenario.fault
     assert ("rejoin" in scenario.checks) == (scenario.heal or scenario.soak_s > 0)
     assert not (scenario.soak_s and scenario.fault)

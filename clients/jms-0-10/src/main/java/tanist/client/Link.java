@@ -36,6 +36,9 @@ final class Link {
             Set.of("connectdelay", "connecttimeout", "retries", "sasl_mechs", "tcp_nodelay", "idle_timeout");
     private static final Set<String> FAILOVER_OPTIONS = Set.of("cyclecount");
 
+    /** The option with the library's word for where it looks for the next broker. */
+    private static final String METHOD = "failover";
+
     /** What the library tells of one connection; of one that was replaced nobody wants to hear any more. */
     private final class Watch implements ConnectionListener, ExceptionListener {
         private final AMQConnection watched;
@@ -272,6 +275,9 @@ final class Link {
             broker.put("connectdelay", exchange ? EXCHANGE_DELAY_MS : CONNECT_DELAY_MS);
             failover.put("cyclecount", CYCLES);
         }
+        if (options.optString(METHOD).equals("singlebroker")) {
+            broker.put("retries", CYCLES); // this one counts tries, and has no cycles
+        }
         for (String name : options.keySet()) {
             String value = options.getString(name);
             if (CONNECTION_OPTIONS.contains(name)) {
@@ -280,16 +286,20 @@ final class Link {
                 broker.put(name, value);
             } else if (FAILOVER_OPTIONS.contains(name)) {
                 failover.put(name, value);
-            } else if (!List.of("username", "password").contains(name)) {
+            } else if (!List.of("username", "password", METHOD).contains(name)) {
                 throw new IllegalArgumentException("unknown option " + name);
             }
+        }
+        if (broker.containsKey("idle_timeout")) {
+            broker.remove("heartbeat"); // which goes first
         }
         StringJoiner brokers = new StringJoiner(";");
         JSONArray addresses = request.getJSONArray("addresses");
         for (int i = 0; i < addresses.length(); i++) {
             brokers.add("tcp://" + addresses.getString(i) + "?" + quoted(broker));
         }
-        String method = reconnect ? "roundrobin?" + quoted(failover) : "nofailover";
+        String wanted = options.optString(METHOD, "roundrobin");
+        String method = reconnect ? wanted + "?" + quoted(failover) : "nofailover";
         if (exchange) {
             method = "failover_exchange";
         }

@@ -24,7 +24,7 @@ public final class Main {
     private static final List<String> CAPABILITIES =
             List.of("send", "receive", "heartbeat", "reconnect", "resend", "redelivered",
                     "connection_events", "failover_exchange", "reopen", "hold",
-                    "transaction", "values", "auth");
+                    "transaction", "selector", "subscribe", "values", "auth");
 
     /** Something that a request asks for and that may take long. */
     private interface Action {

@@ -29,6 +29,8 @@ final class ReceiveTask extends Tasks.Task {
     private final boolean hold;
     private final boolean transacted;
     private final double idle;
+    private final String selector; // null: everything
+    private final String subscription; // empty: none that is durable
 
     private final List<Taken> unacked = new ArrayList<>();
     private Message last;
@@ -46,6 +48,8 @@ final class ReceiveTask extends Tasks.Task {
         drain = request.getString("type").equals("drain");
         hold = request.optBoolean("hold", false);
         transacted = request.optBoolean("transaction", false);
+        selector = request.optString("selector", "").isEmpty() ? null : request.getString("selector");
+        subscription = request.optString("subscription", "");
         idle = request.optDouble(drain ? "empty_s" : "idle_s", 0);
     }
 
@@ -69,7 +73,13 @@ final class ReceiveTask extends Tasks.Task {
         int mode = transacted ? Session.SESSION_TRANSACTED : Session.CLIENT_ACKNOWLEDGE;
         int buffered = hold ? 0 : prefetch; // what is held needs no successor
         session = link.connection().createSession(transacted, mode, buffered, buffered);
-        return session.createConsumer(Tasks.destination(session, queue, "{node: {type: queue}}"));
+        if (!subscription.isEmpty()) {
+            return session.createDurableSubscriber(Tasks.topic(session, queue), subscription);
+        }
+        if (topic) {
+            return session.createConsumer(Tasks.topic(session, queue));
+        }
+        return session.createConsumer(Tasks.destination(session, queue, "{node: {type: queue}}"), selector);
     }
 
     private String workOn(MessageConsumer consumer) throws Exception {

@@ -30,6 +30,7 @@ final class SendTask extends Tasks.Task {
     private final int window;
     private final int bodyBytes;
     private final boolean durable;
+    private final int kinds;
 
     private final Deque<Sent> outstanding = new ArrayDeque<>(); // guarded by itself
     private final Deque<Long> again = new ArrayDeque<>(); // to be sent again; guarded by outstanding
@@ -51,12 +52,13 @@ final class SendTask extends Tasks.Task {
         window = Math.max(1, request.optInt("window", 100));
         bodyBytes = request.optInt("body_bytes", 100);
         durable = request.optBoolean("durable", false);
+        kinds = request.optInt("kinds", 0);
     }
 
     @Override
     String work() throws Exception {
         session = link.connection().createSession(false, Session.AUTO_ACKNOWLEDGE);
-        sender = session.createProducer(Tasks.destination(session, queue, "{node: {type: queue}}"));
+        sender = session.createProducer(topic ? Tasks.topic(session, queue) : Tasks.destination(session, queue, "{node: {type: queue}}"));
         sender.setDeliveryMode(durable ? DeliveryMode.PERSISTENT : DeliveryMode.NON_PERSISTENT);
         completions = new Completions(session);
         if (started == 0) {
@@ -173,6 +175,9 @@ final class SendTask extends Tasks.Task {
         Message message = session.createTextMessage(body.toString());
         message.setStringProperty("producer", producer);
         message.setLongProperty("sn", sn);
+        if (kinds > 0) {
+            message.setIntProperty("kind", (int) (sn % kinds));
+        }
         return message;
     }
 

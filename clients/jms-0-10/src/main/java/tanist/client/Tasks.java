@@ -6,6 +6,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import javax.jms.Destination;
 import javax.jms.JMSException;
 import javax.jms.Session;
+import javax.jms.Topic;
 import org.apache.qpid.client.AMQConnection;
 import org.json.JSONObject;
 
@@ -20,6 +21,7 @@ final class Tasks {
         final Link link;
         final long id;
         final String queue;
+        final boolean topic; // it names one, no queue
         volatile boolean stopping;
         volatile boolean closing;
         volatile long count;
@@ -34,6 +36,7 @@ final class Tasks {
             running = tasks.running;
             id = request.getLong("id");
             queue = request.getString("queue");
+            topic = request.optBoolean("topic", false);
         }
 
         /** Does the work with the present connection; returns the reason of its end. */
@@ -160,6 +163,11 @@ final class Tasks {
         } finally {
             session.close();
         }
+    }
+
+    /** The topic that is an exchange of this name. */
+    static Topic topic(Session session, String exchange) throws JMSException {
+        return session.createTopic("ADDR:'" + exchange + "'; {node: {type: topic}}");
     }
 
     /** The plain queue, reached through the default exchange. */

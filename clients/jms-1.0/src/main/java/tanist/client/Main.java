@@ -24,7 +24,7 @@ public final class Main {
     private static final List<String> CAPABILITIES =
             List.of("send", "receive", "heartbeat", "reconnect", "resend", "redelivered",
                     "delivery_count", "connection_events", "reopen", "hold",
-                    "transaction", "delay", "values", "auth");
+                    "transaction", "selector", "subscribe", "delay", "values", "auth");
 
     /** Something that a request asks for and that may take long. */
     private interface Action {

@@ -30,6 +30,8 @@ final class ReceiveTask extends Tasks.Task {
     private final boolean hold;
     private final boolean transacted;
     private final double idle;
+    private final String selector; // null: everything
+    private final String subscription; // empty: none that is durable
 
     private final List<Taken> unacked = new ArrayList<>(); // guarded by itself
     private Message last;
@@ -47,6 +49,8 @@ final class ReceiveTask extends Tasks.Task {
         drain = request.getString("type").equals("drain");
         hold = request.optBoolean("hold", false);
         transacted = request.optBoolean("transaction", false);
+        selector = request.optString("selector", "").isEmpty() ? null : request.getString("selector");
+        subscription = request.optString("subscription", "");
         idle = request.optDouble(drain ? "empty_s" : "idle_s", 0);
     }
 
@@ -55,8 +59,8 @@ final class ReceiveTask extends Tasks.Task {
         int mode = transacted ? Session.SESSION_TRANSACTED : Session.CLIENT_ACKNOWLEDGE;
         session = link.connection().createSession(mode);
         // What is held needs no successor: without prefetch each call of receive asks for one message.
-        ((JmsDefaultPrefetchPolicy) ((JmsSession) session).getPrefetchPolicy()).setQueuePrefetch(hold ? 0 : prefetch);
-        MessageConsumer consumer = session.createConsumer(session.createQueue(queue));
+        ((JmsDefaultPrefetchPolicy) ((JmsSession) session).getPrefetchPolicy()).setAll(hold ? 0 : prefetch);
+        MessageConsumer consumer = consumer();
         String reason = hold ? hold(consumer) : receive(consumer);
         acknowledge();
         if (!closing && !link.isDead()) {
@@ -70,6 +74,13 @@ final class ReceiveTask extends Tasks.Task {
     long doubt(String reason) {
         settle(); // these come again
         return 0;
+    }
+
+    private MessageConsumer consumer() throws JMSException {
+        if (!subscription.isEmpty()) {
+            return session.createDurableConsumer(session.createTopic(queue), subscription, selector, false);
+        }
+        return session.createConsumer(topic ? session.createTopic(queue) : session.createQueue(queue), selector);
     }
 
     private String receive(MessageConsumer consumer) throws JMSException {

@@ -35,6 +35,7 @@ final class SendTask extends Tasks.Task {
     private final int window;
     private final int bodyBytes;
     private final boolean durable;
+    private final int kinds;
     private final long delayMs;
 
     private final Set<Long> open = new LinkedHashSet<>(); // handed over, without an outcome; guarded by itself
@@ -55,13 +56,14 @@ final class SendTask extends Tasks.Task {
         window = Math.max(1, request.optInt("window", 100));
         bodyBytes = request.optInt("body_bytes", 100);
         durable = request.optBoolean("durable", false);
+        kinds = request.optInt("kinds", 0);
         delayMs = request.optLong("delay_ms", 0);
     }
 
     @Override
     String work() throws Exception {
         session = link.connection().createSession(false, Session.AUTO_ACKNOWLEDGE);
-        sender = session.createProducer(session.createQueue(queue));
+        sender = session.createProducer(topic ? session.createTopic(queue) : session.createQueue(queue));
         sender.setDeliveryMode(durable ? DeliveryMode.PERSISTENT : DeliveryMode.NON_PERSISTENT);
         sender.setDeliveryDelay(delayMs);
         if (started == 0) {
@@ -218,6 +220,9 @@ final class SendTask extends Tasks.Task {
         Message message = session.createTextMessage(body.toString());
         message.setStringProperty("producer", producer);
         message.setLongProperty("sn", sn);
+        if (kinds > 0) {
+            message.setIntProperty("kind", (int) (sn % kinds));
+        }
         return message;
     }
 

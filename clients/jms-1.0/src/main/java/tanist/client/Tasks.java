@@ -19,6 +19,7 @@ final class Tasks {
         final Link link;
         final long id;
         final String queue;
+        final boolean topic; // it names one, no queue
         volatile boolean stopping;
         volatile boolean closing;
         volatile long count;
@@ -33,6 +34,7 @@ final class Tasks {
             running = tasks.running;
             id = request.getLong("id");
             queue = request.getString("queue");
+            topic = request.optBoolean("topic", false);
         }
 
         /** Does the work with the present connection; returns the reason of its end. */
