@@ -192,9 +192,11 @@ class ExternalHost:
         self._shell.do("kill", node)
 
     def terminate(self, node: int) -> int:
-        """As the profile says; 0, for nobody tells how such a broker ended. Raises: HostError,
-        OSError; it is killed then."""
+        """As the profile says; 0, for nobody tells how such a broker ended. One that hangs goes on
+        first: it would not hear of it. Raises: HostError, OSError; it is killed then."""
         self._away.add(node)
+        if self._hung.pop(node, None):
+            self._shell.do("resume", node)
         try:
             self._shell.do("stop", node)
         except HostError:

@@ -100,6 +100,14 @@ def test_one_that_was_suspended_as_well_hangs_until_both_are_over(host):
     subject.wait_ready(1, 5)
 
 
+def test_one_that_is_frozen_is_stopped_in_order(host):
+    subject = host()
+    subject.links.block(0, 1)
+    assert subject.terminate(1) == 0
+    subject.links.unblock(0, 1)
+    assert not running(subject._pids[1])
+
+
 def test_one_that_hangs_in_the_end_is_taken_down_too(host):
     subject = host()
     subject.suspend(2)
