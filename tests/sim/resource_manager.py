@@ -122,6 +122,11 @@ class ResourceManager(Watcher):
 
     # -- acting -----------------------------------------------------------------------------
 
+    @property
+    def waits(self) -> bool:
+        """Whether a promotion was asked for that nobody answered yet: there is no peace before."""
+        return self._asked is not None
+
     def _poll(self) -> None:
         self.observe()
         now = self.world.now

@@ -148,11 +148,13 @@ class Simulation:
         return primary is not None and all(done(work, primary) for work in self.works)
 
     def converged(self) -> bool:
-        """One is active, all others say that they are ready, and the active one says so too."""
+        """One is active, all others say that they are ready, the active one says so too, and
+        nobody was asked to take its place."""
         wanted = [probe.READY] * (len(self.nodes) - 1) + [probe.ACTIVE]
         primary = self.primary()
         return (
             primary is not None
+            and not self.manager.waits
             and sorted(probe.status(n.node) for n in self.nodes if n.awake) == wanted
             and len(probe.in_sync(primary.node)) == len(self.nodes) - 1
         )

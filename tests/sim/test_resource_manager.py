@@ -203,6 +203,16 @@ def test_a_promotion_that_is_refused_is_tried_again(scene: Scene) -> None:
     assert scene.world.counts["promotions refused"] == 1
 
 
+def test_it_waits_until_a_promotion_is_answered(scene: Scene) -> None:
+    first, _, _ = scene.leading()
+    assert not scene.manager.waits
+    first.alive = False
+    scene.run(2.0)
+    assert scene.manager.waits
+    scene.answer("ok")
+    assert not scene.manager.waits
+
+
 def test_whoever_may_yet_become_primary_is_killed_before_another_is_asked(scene: Scene) -> None:
     first, _, third = scene.leading()
     first.alive = False
