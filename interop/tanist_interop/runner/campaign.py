@@ -124,6 +124,22 @@ def run(options: Options, say: Callable[[str], None]) -> int:
             clients = [spec for spec in clients if spec.name not in missing] or clients
     if not runs:
         values.append(Valid.UNKNOWN)
+    _report(options, screen, runs, pages, left_out)
+    required = sorted(name for name, note in missing.items() if not note.get("optional"))
+    if required and options.not_run_fails:
+        screen(f"not run, which is a failure here: {', '.join(required)}")
+        values.append(Valid.FALSE)
+    return EXIT_CODES[combine(values)]
+
+
+def _report(
+    options: Options,
+    screen: terminal.Screen,
+    runs: list[tuple[Results, float]],
+    pages: list[tuple[str, Results]],
+    left_out: grid.Cells,
+) -> None:
+    """What all runs showed together: on the screen, and in the folder of the runs."""
     summary = table.summary(runs) + _failovers([run for _, run in pages])
     if len(runs) > 1:
         screen("")
@@ -137,11 +153,6 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     page.write_index(options.out, pages, proofs.told(left_out))
     (options.out / "summary.txt").write_text(summary, "utf-8")
     (options.out / "junit.xml").write_bytes(junit.document(runs, options.not_run_fails))
-    required = sorted(name for name, note in missing.items() if not note.get("optional"))
-    if required and options.not_run_fails:
-        screen(f"not run, which is a failure here: {', '.join(required)}")
-        values.append(Valid.FALSE)
-    return EXIT_CODES[combine(values)]
 
 
 def _failovers(runs: list[Results]) -> str:

@@ -17,7 +17,7 @@ from tanist_interop.runner.play import Play
 from tanist_interop.scenarios.scenario import Flow
 from tanist_interop.scenarios.selectors import SELECTORS
 
-TAKE_S: Final = 30.0
+TAKE_S: Final = 8.0
 """Patience with receivers after the last message was sent, on a busy machine."""
 
 QUIET_S: Final = 2.0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tanist_interop import protocol
+from tanist_interop.checkers import selectors
 from tanist_interop.checkers.finding import Valid
 from tanist_interop.checkers.operations import read
 from tanist_interop.checkers.selectors import check
@@ -13,12 +14,12 @@ def told(story):
     """Eight messages of four kinds, ``r`` selects kind 0 and ``t`` kinds 1 and 2; there
     is a failover, or what a test says."""
 
-    def tell(before=4, after=8, some=((1, 2), (5, 6)), left=(3, 7)):
+    def tell(before=4, after=8, some=((1, 2), (5, 6)), left=(3, 7), prefetch=100):
         story.run("selectors")
         story.told("s", protocol.Send(3, "q", "p", 1, 0, kinds=4))
         for program, kinds in (("r", [0]), ("t", [1, 2])):
             story.note("selection", program=program, task=3, kinds=kinds)
-            story.told(program, protocol.Receive(3, "q", selector=f"kind of {kinds}"))
+            story.told(program, protocol.Receive(3, "q", prefetch, 1, selector=f"kind of {kinds}"))
         story.sent((1, 8))
         story.got(before, source="r")
         story.fault()
@@ -38,7 +39,7 @@ def test_what_is_selected_and_nothing_else(told):
     finding = told()
     assert finding.problems == ()
     assert finding.valid is Valid.TRUE
-    assert finding.figures == {"selected": {"r": 2, "t": 4}, "left": 2}
+    assert finding.figures == {"selected": {"r": 2, "t": 4}, "left": 2, "passed_over": 0}
 
 
 def test_a_message_that_was_not_selected_is_found(told):
@@ -71,3 +72,11 @@ def test_a_client_that_stops_being_able_is_not_overlooked(told, story):
     finding = told()
     assert finding.valid is Valid.UNKNOWN
     assert finding.problems == ("jms-1.0: it has no selectors, and not listed as such",)
+
+
+@pytest.mark.parametrize(("prefetch", "valid"), [(1, Valid.TRUE), (0, Valid.FALSE)])
+def test_a_library_may_pass_over_as_many_as_were_under_way(told, monkeypatch, prefetch, valid):
+    monkeypatch.setitem(selectors.PASSES_OVER, "t", "it is like that")
+    finding = told(some=((1, 2),), left=(3, 5, 6, 7), prefetch=prefetch)
+    assert finding.valid is valid
+    assert finding.figures["passed_over"] == (2 if valid is Valid.TRUE else 0)
