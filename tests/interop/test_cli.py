@@ -270,7 +270,7 @@ def test_sigterm_takes_brokers_and_clients_down(
     command += ["--qpid-config", shlex.join(fake_qpid_config)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
-        if "three brokers" in line:
+        if "brokers, n1 is primary" in line:
             break
     assert len(living(tmp_path / "runs")) > 3
     process.send_signal(signal.SIGTERM)

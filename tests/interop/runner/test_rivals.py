@@ -30,6 +30,7 @@ def test_scenarios_that_any_cluster_can_be_put_through(standin):
     able = [name for name, scenario in ALL.items() if not rivals.missing(profile, scenario)]
     assert able == [
         "kill-primary", "no-fault", "stopped-backup", "backup-address-first", "crowd",
+        "transactions", "selectors",
         "proofs-none", "proofs-kill-primary", "proofs-kill-backup", "proofs-hang-primary",
         "proofs-hang-backup", "proofs-stop-primary", "proofs-stop-backup",
         "proofs-restart-primary", "proofs-kill-in-transaction", "proofs-kill-in-large-message",
