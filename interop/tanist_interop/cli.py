@@ -231,8 +231,7 @@ def _place(options: argparse.Namespace, clients: list[ClientSpec]) -> hosting.Pl
     if (options.hosts == "external") != bool(options.profile):
         raise BadProfile("--hosts external and --profile belong together")
     profile = profiles.find(options.profile) if options.profile else None
-    alone = options.matrix and options.hosts == "auto"  # its links have proxies
-    return hosting.choose("local" if alone else options.hosts, clients, profile=profile)
+    return hosting.choose(options.hosts, clients, profile=profile)
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tanist_interop import cli
+from tanist_interop.docker_api import DockerError
 from tanist_interop.history import Journal
 from tanist_interop.scenarios.catalogue import CATALOGUE
 
@@ -53,6 +54,16 @@ def test_a_folder_without_clients(capsys, tmp_path):
     code, out = run(capsys, "--clients-dir", tmp_path)
     assert code == cli.USAGE_ERROR
     assert "no clients" in out.err
+
+
+@pytest.mark.parametrize("hosts", ["auto", "local"])
+def test_the_matrix_is_played_where_it_was_asked_for(capsys, clients_dir, monkeypatch, hosts):
+    def choose(name, *_, **__):
+        raise DockerError(f"asked for {name}")
+
+    monkeypatch.setattr(cli.hosting, "choose", choose)
+    _, out = run(capsys, "--matrix", "--hosts", hosts, "--clients-dir", clients_dir)
+    assert f"asked for {hosts}" in out.err
 
 
 def test_containers_that_cannot_be_had(capsys, clients_dir, monkeypatch, tmp_path):
