@@ -29,6 +29,10 @@ two heartbeats, a promotion and a client's back-off, together below ten seconds.
 SAME_CLOCK_NS: Final = 250_000_000
 """An offset below a slow program's start-up jitter means the same machine, so the same clock."""
 
+PASSWORD: Final = "password"
+HIDDEN: Final = "***"
+"""In its place in histories."""
+
 HONESTY_REQUEST: Final = "no-such-request"
 
 
@@ -113,8 +117,11 @@ class Crew:
         return member
 
     def tell(self, member: Member, request: protocol.Request) -> int:
-        """Send a request, note it in the history; returns its id, which names a task."""
+        """Send a request, note it in the history (without a password); returns its id, which names
+        a task."""
         event: dict[str, object] = {"type": request.TYPE, **asdict(request)}
+        if isinstance(request, protocol.Connect) and PASSWORD in request.options:
+            event["options"] = {**request.options, PASSWORD: HIDDEN}
         note: dict[str, object] = {"type": "request", "request": event}
         self.journal.add(time.monotonic_ns(), member.name, note)
         member.program.write(protocol.encode(request))

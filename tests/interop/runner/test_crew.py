@@ -121,6 +121,16 @@ def test_refusals_say_why(journal, tmp_path):
         crew.call([(member, 99)], "declaring")
 
 
+def test_passwords_are_not_in_the_history(journal, tmp_path):
+    crew, member = muster(journal, tmp_path)
+    options = {"username": "drill", "password": "secret"}
+    crew.tell(member, protocol.Connect(7, ["a:1"], 1, options=options))
+    assert member.program.lines[-1]["options"] == options
+    (request,) = (r for _, r in history.requests(written(journal), protocol.Connect))
+    assert request.options == {"username": "drill", "password": "***"}
+    assert "secret" not in journal.path.read_text("utf-8")
+
+
 def test_events_are_counted_and_dated_on_the_drills_clock(journal, tmp_path):
     slow = type("Elsewhere", (Program,), {"offset_ns": 5_000_000_000})
     crew, member = muster(journal, tmp_path, slow)
