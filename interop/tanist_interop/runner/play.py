@@ -306,6 +306,9 @@ class Play:
             self.journal.add(time.monotonic_ns(), DRILL, change.note(), change.t)
         self.journal.close()
 
+    def _note(self, kind: str, **more: object) -> None:
+        self.journal.add(time.monotonic_ns(), DRILL, {"type": kind, **more})
+
     def _queues(self) -> list[str]:
         """What is drained in the end."""
         return [flow.queue for flow in self.flows]

@@ -17,7 +17,6 @@ from tanist_interop import protocol
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.faults.catalogue import STAGED, VOID, WRONG, Staged
 from tanist_interop.faults.scene import Brokers, Links, Scene
-from tanist_interop.history import DRILL
 from tanist_interop.runner.crew import DrillError, Member, StartProgram
 from tanist_interop.runner.play import Plan, Play, Stage
 from tanist_interop.runner.warden import Cluster
@@ -366,6 +365,3 @@ class Proofs(Play):
     def _ended(self, told: list[tuple[Member, int]], stage: str) -> None:
         self.crew.call(told, stage)
         self.crew.wait(lambda: all(i in member.ended for member, i in told), stage)
-
-    def _note(self, kind: str, **more: object) -> None:
-        self.journal.add(time.monotonic_ns(), DRILL, {"type": kind, **more})

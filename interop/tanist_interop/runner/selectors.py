@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Final
 
 from tanist_interop import protocol
-from tanist_interop.history import DRILL
 from tanist_interop.runner.crew import DrillError, Member
 from tanist_interop.runner.play import Play
 from tanist_interop.scenarios.scenario import Flow
@@ -73,9 +72,6 @@ class Selectors(Play):
         sent = [self.crew.acknowledged[flow.producer] for flow in self.flows]
         pairs = zip(self._received(), sent, strict=True)
         return all(came >= int(count * share) for came, count in pairs)
-
-    def _note(self, kind: str, **more: object) -> None:
-        self.journal.add(time.monotonic_ns(), DRILL, {"type": kind, **more})
 
 
 def selects(member: Member) -> bool:

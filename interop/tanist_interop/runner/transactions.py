@@ -7,11 +7,9 @@ that can acknowledge in transactions do.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from tanist_interop import protocol
-from tanist_interop.history import DRILL
 from tanist_interop.runner.crew import DrillError, Member
 from tanist_interop.runner.play import Play
 from tanist_interop.scenarios.scenario import Flow, from_some
@@ -29,9 +27,7 @@ class Transactions(Play):
             raise DrillError("no client here has transactions")
         for name in names:
             if name not in able:
-                note: dict[str, object] = {"type": "unable", "client": name}
-                note["reason"] = "it has no transactions"
-                self.journal.add(time.monotonic_ns(), DRILL, note)
+                self._note("unable", client=name, reason="it has no transactions")
         self.flows = from_some(able, names)
 
     def _receive(self, receiver: Member, flow: Flow) -> protocol.Receive:
