@@ -7,11 +7,9 @@ through all queues at once; what came out is noted beside what went in.
 from __future__ import annotations
 
 import itertools
-import time
 
 from tanist_interop import protocol
 from tanist_interop.drivers.registry import ClientSpec
-from tanist_interop.history import DRILL
 from tanist_interop.runner.crew import DrillError, Member
 from tanist_interop.runner.play import Play, Stage
 from tanist_interop.scenarios.values import CASES
@@ -69,24 +67,24 @@ class Exchange(Play):
                 take = protocol.Take(member.next_id(), queue_of((sender, receiver)), place)
                 takes[sender, receiver] = (member, self.crew.tell(member, take))
         for pair, reply in (replies | self._replies(takes)).items():
-            self._note(pair, case, place, value, reply)
+            self._note_value(pair, case, place, value, reply)
 
     def _replies(self, told: dict[Pair, tuple[Member, int]]) -> dict[Pair, protocol.Reply]:
         self.crew.wait(lambda: all(i in m.replies for m, i in told.values()), "exchanging values")
         return {pair: member.replies[i] for pair, (member, i) in told.items()}
 
-    def _note(
+    def _note_value(
         self, pair: Pair, case: str, place: str, value: protocol.Value, reply: protocol.Reply
     ) -> None:
         note: dict[str, object] = {
-            "type": "value", "case": case, "place": place, "sender": pair[0],
+            "case": case, "place": place, "sender": pair[0],
             "receiver": pair[1], "sent": value, "answer": reply.TYPE, "got": None, "reason": "",
         }  # fmt: skip
         if isinstance(reply, protocol.Taken):
             note["got"] = reply.value
         elif isinstance(reply, (protocol.Unsupported, protocol.Failed)):
             note["reason"] = reply.reason
-        self.journal.add(time.monotonic_ns(), DRILL, note)
+        self._note("value", **note)
 
     def _names(self, spec: ClientSpec) -> list[str]:
         return [f"{spec.name}.main"]
