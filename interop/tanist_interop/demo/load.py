@@ -63,7 +63,7 @@ class Load:
         self.producer = f"load-{os.getpid()}-{time.time_ns()}"
         """Messages of an earlier load in the same queue are not ours to count."""
         self.stopping = False
-        self._inbox: Inbox = queue.Queue()
+        self._inbox: Inbox = queue.SimpleQueue()
         self._programs: dict[str, Program] = {}
         self._ids = {SENDER: 0, RECEIVER: 0}
         self._replied: set[tuple[str, int]] = set()
@@ -162,10 +162,9 @@ class Load:
     def _take(self, timeout_s: float) -> None:
         """Take in what the programs said; a line if a second has passed. Raises: LoadError."""
         try:
-            item = self._inbox.get(timeout=timeout_s)
-            while True:
-                self._said(item)
-                item = self._inbox.get_nowait()
+            self._said(self._inbox.get(timeout=timeout_s))
+            for _ in range(self._inbox.qsize()):
+                self._said(self._inbox.get_nowait())
         except queue.Empty:
             pass
         now = time.monotonic()

@@ -48,7 +48,9 @@ class Gone:
 
 
 Item = Said | Gone
-Inbox = queue.Queue[Item]
+Inbox = queue.SimpleQueue[Item]
+"""Many threads fill one, together with thousands of items a second: they would mostly wait for the
+lock of a ``Queue``, and a signal that came while it is held would leave it locked."""
 
 
 class Program:

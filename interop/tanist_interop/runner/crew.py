@@ -92,7 +92,7 @@ class Crew:
         self.quiet_s = quiet_s
         self.journal = journal
         self.folder = folder
-        self.inbox: Inbox = queue.Queue()
+        self.inbox: Inbox = queue.SimpleQueue()
         self.members: dict[str, Member] = {}
         self.acknowledged: Counter[str] = Counter()
         self.received: dict[str, Numbers] = {}
@@ -171,17 +171,17 @@ class Crew:
                 raise DrillError(f"{stage}: not done after {limit_s:g} s")
 
     def pump(self, timeout_s: float) -> None:
-        """Take in what the programs said; wait at most so long for the first item."""
+        """Take in what the programs have said by now; wait at most so long for the first item. What
+        they say meanwhile is left to the next call: it must end however much they say."""
         if time.monotonic() - self._ticked > 1 and not self.closing:
             self._ticked = time.monotonic()
             self._tick()
         try:
-            item = self.inbox.get(timeout=timeout_s)
-            while True:
-                self._take(item)
-                item = self.inbox.get_nowait()
+            self._take(self.inbox.get(timeout=timeout_s))
         except queue.Empty:
             return
+        for _ in range(self.inbox.qsize()):
+            self._take(self.inbox.get_nowait())
 
     def end(self) -> None:
         """Close every program and take in their last words. Never raises."""
@@ -206,7 +206,7 @@ class Crew:
         t = at
         if isinstance(message, protocol.Event):
             t = message.t + member.offset_ns
-        self.journal.add(at, member.name, {"type": message.TYPE, **asdict(message)}, t)
+        self.journal.add(at, member.name, {"type": message.TYPE, **vars(message)}, t)
         if isinstance(message, protocol.Batch):
             self._count(message)
         elif isinstance(message, protocol.Ended):

@@ -47,7 +47,7 @@ def engine(spec):
 @pytest.fixture
 def program(spec, engine, tmp_path):
     subject = ContainerProgram(
-        "a.send", spec, tmp_path / "a.log", queue.Queue(), engine, None, "group"
+        "a.send", spec, tmp_path / "a.log", queue.SimpleQueue(), engine, None, "group"
     )
     (tmp_path / "a.log").touch()
     subject.start()
@@ -126,7 +126,7 @@ def test_all_of_the_container_hangs_and_goes_on(program, engine, monkeypatch):
 
 
 def test_without_an_image_it_cannot_run(spec, tmp_path):
-    inbox = queue.Queue()
+    inbox = queue.SimpleQueue()
     program = ContainerProgram("a", spec, tmp_path / "a.log", inbox, Attached(), None, "group")
     program.start()
     gone = inbox.get_nowait()

@@ -19,7 +19,7 @@ def start(tmp_path):
     programs = []
 
     def start(*command):
-        inbox = queue.Queue()
+        inbox = queue.SimpleQueue()
         log = tmp_path / "log"
         log.touch()
         program = Program("x", ClientSpec("x", tmp_path, command), log, inbox)

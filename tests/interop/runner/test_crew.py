@@ -121,6 +121,30 @@ def test_refusals_say_why(journal, tmp_path):
         crew.call([(member, 99)], "declaring")
 
 
+def test_who_never_stops_talking_does_not_keep_the_drill_from_going_on(journal, tmp_path):
+    crew, member = muster(journal, tmp_path)
+    taken = []
+
+    class Talker(list):
+        """Of what was acknowledged: says something new whenever something is."""
+
+        def __getitem__(self, producer) -> int:
+            return 0
+
+        def __setitem__(self, producer, count) -> None:
+            taken.append(producer)
+            assert len(taken) < 100, "it takes in what comes meanwhile, for ever"
+            member.program.say(protocol.Ok(1, 1, "p", [[len(taken), len(taken)]]))
+
+    crew.acknowledged = Talker()
+    for number in (1, 2, 3):
+        member.program.say(protocol.Ok(1, 1, "p", [[number, number]]))
+    crew.pump(1.0)
+    assert len(taken) in (3, 4)
+    crew.pump(1.0)
+    assert len(taken) in (6, 7, 8)
+
+
 def test_passwords_are_not_in_the_history(journal, tmp_path):
     crew, member = muster(journal, tmp_path)
     options = {"username": "drill", "password": "secret"}
