@@ -14,6 +14,7 @@ transaction, ``blind`` takes no notice of selectors.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import selectors
@@ -42,6 +43,7 @@ class State:
         self.due: dict[tuple, float] = {}  # by message, monotonic seconds
         self.log_path = folder / "replicated.log"
         self.log = None
+        self.gathering = False
 
     def promote(self) -> None:
         fault = os.environ.get("FAKE_FAULT", "")
@@ -65,6 +67,15 @@ class State:
 
     def write(self, *operation) -> None:
         self.log.write(json.dumps(operation) + "\n")
+        if not self.gathering:
+            self.log.flush()
+
+    @contextlib.contextmanager
+    def together(self):
+        """What is written inside is in the log whole, or not at all if the broker is killed."""
+        self.gathering = True
+        yield
+        self.gathering = False
         self.log.flush()
 
 
@@ -177,8 +188,9 @@ class Connection:
         return "ok"
 
     def commit(self, queue, producer, sns, **_):
-        for sn in sns:
-            self.put(queue, producer, sn)
+        with self.state.together():
+            for sn in sns:
+                self.put(queue, producer, sn)
         return "ok"
 
     def rollback(self, queue, producer, sns, **_):
@@ -187,8 +199,9 @@ class Connection:
     def ack_all(self, queue, keys, **_):
         if any((queue, *key) not in self.held for key in keys):
             return "rolled back"  # of another connection
-        for producer, sn in keys[1:] if FAULT == "sloppy" else keys:
-            self.ack(queue, producer, sn)
+        with self.state.together():
+            for producer, sn in keys[1:] if FAULT == "sloppy" else keys:
+                self.ack(queue, producer, sn)
         return "ok"
 
     def ack(self, queue, producer, sn, **_):
