@@ -7,7 +7,7 @@ know), ``mute`` (says nothing), ``babble`` (writes no JSON), ``crash`` (dies in 
 no failover but from the addresses that it is given, and neither holding, delays nor values),
 ``garbler`` (hands out other values than it got), ``clumsy`` (its library has no transactions, and
 rejects nothing), ``drowsy`` (its receivers take a hundred messages and no more, and its first drain
-of a queue finds nothing).
+of a queue finds nothing), ``late`` (its receivers need half a second to begin).
 """
 
 from __future__ import annotations
@@ -93,7 +93,10 @@ class Tasks:
     def over(self, task: int) -> bool:
         return task in self.stopped or 0 in self.stopped
 
-    def send(self, id, queue, producer, first_sn, count, rate_per_s, window, delay_ms=0, **_):
+    def send(
+        self, id, queue, producer, first_sn, count, rate_per_s, window, delay_ms=0, topic=False, **_
+    ):
+        op = "publish" if topic else "put"
         link = Link(self.addresses)
         link.open()
         sn = first_sn
@@ -104,7 +107,7 @@ class Tasks:
             event("invoke", task=id, producer=producer, sns=[[sn, sn + block - 1]])
             for i in range(sn, sn + block):
                 due = time.monotonic() + delay_ms / 1000 if delay_ms else 0
-                link.ask(op="put", queue=queue, producer=producer, sn=i, due=due)
+                link.ask(op=op, queue=queue, producer=producer, sn=i, due=due)
                 if FAULT == "crash" and i > 100:
                     os._exit(3)
                 if FAULT == "give-up" and i == 105:
@@ -237,15 +240,21 @@ class Tasks:
             value["value"] = "7"
         write("taken", in_reply_to=id, value=value)
 
-    def receive(self, id, queue, empty_s=0.0, count=0, idle_s=0.0, selector="", **_):
+    def receive(self, id, queue, empty_s=0.0, selector="", topic=False, subscription="", **_):
+        asked = {"queue": queue, "selector": selector}
+        if topic:
+            queue = subscription or f"{os.getpid()}.{id}"
+            asked |= {"topic": asked["queue"], "queue": queue, "durable": bool(subscription)}
         link = Link(self.addresses)
         link.open()
+        if FAULT == "late":
+            time.sleep(0.5)
         done, last, reason = 0, time.monotonic(), "stopped"
         while not self.over(id):
             if FAULT == "drowsy" and not empty_s and done == 100:
                 time.sleep(0.005)
                 continue
-            entry, _ = link.ask(op="get", queue=queue, selector=selector)
+            entry, _ = link.ask(op="get", **asked)
             if entry is None:
                 if empty_s and time.monotonic() - last > empty_s:
                     reason = "empty"
@@ -277,7 +286,7 @@ def answer(tasks: Tasks, request: dict) -> None:
     kind, number = request["type"], request["id"]
     if kind == "init":
         can = ["send", "receive", "resend", "failover_exchange", "hold", "delay", "values"]
-        can += ["selector"]
+        can += ["selector", "subscribe"]
         can += [] if FAULT == "clumsy" else ["transaction"]
         write(
             "init_ok", in_reply_to=number, client="fake", protocol=2, versions={"fake": "1"},

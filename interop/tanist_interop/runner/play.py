@@ -206,6 +206,7 @@ class Play:
             self._wait_acks(moment // 2, 1, {}, "before the change of URLs")
             self._change_urls()
         self._wait_acks(moment, self.scenario.each_min, {}, "before the fault")
+        self._wait_receivers()
         self.warden.note_memory("fault")
         fault = self._begin_fault()
         before = dict(self.crew.acknowledged)
@@ -306,7 +307,7 @@ class Play:
             self.journal.add(time.monotonic_ns(), DRILL, change.note(), change.t)
         self.journal.close()
 
-    def _note(self, kind: str, **more: object) -> None:
+    def _note(self, kind: str, /, **more: object) -> None:
         self.journal.add(time.monotonic_ns(), DRILL, {"type": kind, **more})
 
     def _queues(self) -> list[str]:
@@ -398,6 +399,11 @@ class Play:
             return sum(new) >= total and min(new) >= each
 
         self.crew.wait(enough, stage, limit_s)
+
+    def _wait_receivers(self) -> None:
+        """Wait until every flow has a receiver that works: a library may take seconds to begin, and
+        what it does to begin it does not do again by itself after a failover."""
+        self.crew.wait(lambda: min(self._received()) > 0, "before the fault")
 
     def _begin_fault(self) -> Fault:
         self.warden.look()

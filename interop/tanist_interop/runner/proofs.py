@@ -169,6 +169,7 @@ class Proofs(Play):
         """Freeze, inject, promote, see every sender go on, heal."""
         s = self.scenario
         self._wait_acks(0, s.each_min, {}, "before the fault")
+        self._wait_receivers()
         self.warden.look()
         primary = self.warden.primary
         others = [node for node in range(s.nodes) if node != primary]

@@ -92,6 +92,19 @@ def test_kill_primary(play):
         assert (folder / name).exists(), name
 
 
+def test_the_fault_waits_for_receivers_to_have_begun(play, monkeypatch):
+    monkeypatch.setenv("FAKE_CLIENT", "late")
+    scenario = replace(scaled(CATALOGUE["kill-primary"], 600), fault_after=(1, 1), each_min=1)
+    verdict, subject = play(scenario=scenario)
+    assert verdict.valid is Valid.TRUE, verdict.as_json()["problems"]
+    records = history.load(subject.journal.path)
+    first = {}
+    for record, received in history.messages(records, protocol.Received):
+        first.setdefault(received.producer, record.at)
+    assert len(first) == 4
+    assert max(first.values()) < history.fault_time(records)
+
+
 def test_what_is_going_on_is_told_apart_from_what_was_done(tmp_path):
     class Shown(terminal.Screen):
         passing = ()
