@@ -37,6 +37,7 @@ NOTES: Final[dict[str, str]] = {
     "client_exit": "how a client program ended: code, expected (the drill killed it)",
     "trial": "one case of `redelivered`: the fields of a Trial, holder, task, unsupported",
     "selection": "what a receiver wants by its selector: program, task, kinds (of messages)",
+    "subscription": "a subscription of a topic: kind, topic, producer, client, program, tasks",
     "unable": "a client takes part only as far as it can: client, reason",
     "value": "one value of `types`: case, place, sender, receiver, sent, answer, got, reason",
     "status": "what a broker's log said that it became: node, life, status",

@@ -31,7 +31,7 @@ class Story:
         now = self.ms * 1_000_000
         self.records.append(Record(now, now if t is None else t, source, event))
 
-    def note(self, kind, **more):
+    def note(self, kind, /, **more):
         self.add(DRILL, {"type": kind, **more})
 
     def say(self, source, message):

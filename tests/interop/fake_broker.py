@@ -8,7 +8,8 @@ promise: ``lose`` confirms every 20th message without taking it, ``invent`` adds
 promoted broker soon, ``keep`` says that it changed its public URL, and does not, ``forget`` marks
 nothing that comes again, ``hoard`` never gives anything back, ``hasty`` delays nothing, ``eager``
 keeps something of what is rolled back, ``sloppy`` forgets the first acknowledgement of a
-transaction, ``blind`` takes no notice of selectors.
+transaction, ``blind`` takes no notice of selectors, ``absent`` keeps nothing for a subscription
+from which nobody receives, ``amnesia`` knows no durable subscription after a promotion.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class State:
         self.public_url = public_url
         self.queues: dict[str, list[list]] = {}  # [producer, sn, redelivered]
         self.routes: dict[str, str] = {}  # from a queue to the one behind its alternate exchange
+        self.topics: dict[str, dict[str, bool]] = {}  # their queues, and whether each is durable
+        self.asked: dict[str, float] = {}  # by queue of a topic: when somebody last did
         self.due: dict[tuple, float] = {}  # by message, monotonic seconds
         self.log_path = folder / "replicated.log"
         self.log = None
@@ -53,6 +56,9 @@ class State:
                 operation, *key = json.loads(line)
                 if operation == "due":
                     self.due[tuple(key[:2])] = key[2]
+                elif operation == "subscribe":
+                    if fault != "amnesia":
+                        self.topics.setdefault(key[0], {})[key[1]] = True
                 elif operation == "put":
                     left[tuple(key)] = None
                 elif fault != "again":
@@ -157,7 +163,22 @@ class Connection:
             self.state.write("put", queue, "nobody", 1)  # or a kill might take it back
         return "ok"
 
-    def get(self, queue, selector="", **_):
+    def publish(self, queue, producer, sn, **_):
+        for name, durable in self.state.topics.get(queue, {}).items():
+            if FAULT == "absent" and time.monotonic() - self.state.asked.get(name, 0) > 0.5:
+                continue
+            self.state.queues.setdefault(name, []).append([producer, sn, False])
+            if durable:
+                self.state.write("put", name, producer, sn)
+        return "ok"
+
+    def get(self, queue, selector="", topic="", durable=False, **_):
+        if topic:
+            self.state.asked[queue] = time.monotonic()
+            if queue not in self.state.topics.setdefault(topic, {}):
+                self.state.topics[topic][queue] = durable
+                if durable:
+                    self.state.write("subscribe", topic, queue)
         entries = self.state.queues.setdefault(queue, [])
         due, now = self.state.due, time.monotonic()
         wanted = SELECTED.get("" if FAULT == "blind" else selector, range(4))

@@ -23,8 +23,9 @@ from tanist_interop.hosts.local import Settings
 from tanist_interop.hosts.proxies import CLIENTS, Side, Tap
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.proofs import Proofs
+from tanist_interop.runner.subscriptions import Subscriptions
 from tanist_interop.runner.transactions import Transactions
-from tanist_interop.scenarios.catalogue import TRANSACTIONS
+from tanist_interop.scenarios.catalogue import SUBSCRIBED, TRANSACTIONS
 from tanist_interop.scenarios.proofs import BY_NAME
 from tanist_interop.scenarios.scenario import Scenario
 from tests.clients.harness import ROOT, missing
@@ -63,8 +64,9 @@ def judged(tmp_path: Path) -> Callable[..., Judged]:
     ) -> Judged:
         spec = discover(ROOT / "clients")[CLIENT]
         settings = Settings(
-            (*OURS, "tanist.cli.qpidd"), (*OURS, "tanist.cli.qpid_ha"), 3, 2, options
-        )
+            (*OURS, "tanist.cli.qpidd"), (*OURS, "tanist.cli.qpid_ha"), 3, 2, options,
+            qpid_config=(*OURS, "tanist.cli.qpid_config"),
+        )  # fmt: skip
         plan = Plan(scenario, 1, [spec], tmp_path, {})
         verdict = course(plan, Tapped(tmp_path, settings, tap), Program, print).run().as_json()
         if verdict["context"]["not_run"]:
@@ -160,4 +162,15 @@ def test_a_proxy_that_swallows_one_message_of_a_transaction(judged: Callable[...
     assert meddler.done == 1
     assert problems_of(verdict, "transactions") == [
         f"{CLIENT}.1, transaction 2 (committed): 9 of 10 messages came"
+    ]
+
+
+def test_a_proxy_that_swallows_one_message_to_a_topic(judged: Callable[..., Judged]) -> None:
+    meddler = Meddler(f"{CLIENT}.1:{SENT}:".encode(), swallow)
+    scenario = replace(SUBSCRIBED, acknowledged_min=200, fault_after=(80, 90), each_min=20)
+    verdict = judged(scenario, Subscriptions, meddler)
+    assert meddler.done == 1
+    assert problems_of(verdict, "subscriptions") == [
+        f"the {kind} subscription of {CLIENT}.receive to {CLIENT}.1: 1 lost: {CLIENT}.1:{SENT}"
+        for kind in ("temporary", "active", "inactive")
     ]

@@ -27,6 +27,7 @@ from tanist_interop.checkers import (
     rejoin,
     selectors,
     stall,
+    subscriptions,
     total_queue,
     transactions,
 )
@@ -66,6 +67,7 @@ CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     outcomes.NAME: lambda s: outcomes.check(s.ops),
     punctual.NAME: lambda s: punctual.check(s.ops),
     selectors.NAME: lambda s: selectors.check(s.ops),
+    subscriptions.NAME: lambda s: subscriptions.check(s.ops),
     transactions.NAME: lambda s: transactions.check(s.ops),
     fidelity.NAME: lambda s: fidelity.check(s.ops, s.words("values")),
     proofs.NAME: lambda s: proofs.check(s.ops, s.scenario),
@@ -134,6 +136,7 @@ def judge(records: Iterable[history.Record]) -> Verdict:
 
 def _flows(ops: Operations) -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
+    topics = subscriptions.totals(ops)
     for (sender, _), send in sorted(ops.senders.items()):
         receivers = [
             source
@@ -141,6 +144,7 @@ def _flows(ops: Operations) -> list[dict[str, object]]:
             if receive.queue == send.queue and isinstance(receive, protocol.Receive)
         ]
         figures = total_queue.totals(ops, send.producer).figures()
+        figures |= topics.get(send.producer, {})
         out.append({"sender": sender, "receivers": receivers, **figures})
     return out
 

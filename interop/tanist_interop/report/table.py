@@ -104,6 +104,21 @@ def transaction_lines(results: Results) -> list[str]:
     return out + [f"unsupported: {who}: {why}" for who, why in figures["unsupported"].items()]
 
 
+def subscription_lines(results: Results) -> list[str]:
+    """A row per subscription of a topic; empty without any."""
+    found = results["figures"].get("subscriptions", {}).get("subscriptions", [])
+    if not found:
+        return []
+    out = [["subscription of", "to what is sent by", "", "got", "kept for it", "missed"]]
+    for each in found:
+        kept = f"{each['kept']:,}" if each["kind"] == "inactive" else "-"
+        missed = f"{each['missed']:,}" if each["kind"] == "temporary" else "-"
+        out.append(
+            [each["client"], each["producer"], each["kind"], f"{each['got']:,}", kept, missed]
+        )
+    return ["", *align(out)]
+
+
 def _trial(trial: Results | None) -> str:
     if trial is None or trial["unsupported"]:
         return "-" if trial is None else "unsupported"
@@ -227,6 +242,7 @@ def render(results: Results, seconds: float) -> str:
         out += align(rows(results))
     out += matrix_lines(results)
     out += transaction_lines(results)
+    out += subscription_lines(results)
     out += failover_lines(results)
     out += fact_lines(results)
     out += [f"not judged: {text}" for text in results["context"].get("unjudged", [])]

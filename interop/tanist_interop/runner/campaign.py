@@ -43,6 +43,7 @@ from tanist_interop.runner.hosting import Place
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.proofs import Proofs
 from tanist_interop.runner.selectors import Selectors
+from tanist_interop.runner.subscriptions import Subscriptions
 from tanist_interop.runner.transactions import Transactions
 from tanist_interop.runner.trials import Trials
 from tanist_interop.scenarios.proofs import PROOFS
@@ -55,6 +56,7 @@ COURSES: Final[dict[str, type[Play]]] = {
     "delays": Delays,
     "transactions": Transactions,
     "selectors": Selectors,
+    "subscriptions": Subscriptions,
     "proofs": Proofs,
 }
 

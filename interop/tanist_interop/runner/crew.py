@@ -97,6 +97,7 @@ class Crew:
         self.acknowledged: Counter[str] = Counter()
         self.received: dict[str, Numbers] = {}
         self.reopened: Counter[str] = Counter()
+        self._watched: dict[tuple[str, int], Numbers] = {}
         self.closing = False
         self._start_program = start_program
         self._tick = tick
@@ -126,6 +127,10 @@ class Crew:
         self.journal.add(time.monotonic_ns(), member.name, note)
         member.program.write(protocol.encode(request))
         return request.id
+
+    def watch(self, member: Member, task: int, numbers: Numbers) -> None:
+        """Put what a receiver is given there, too."""
+        self._watched[member.name, task] = numbers
 
     def call(self, told: list[tuple[Member, int]], stage: str) -> None:
         """Wait until each of these requests is done. Raises: DrillError if one is not."""
@@ -208,7 +213,7 @@ class Crew:
             t = message.t + member.offset_ns
         self.journal.add(at, member.name, {"type": message.TYPE, **vars(message)}, t)
         if isinstance(message, protocol.Batch):
-            self._count(message)
+            self._count(member, message)
         elif isinstance(message, protocol.Ended):
             member.ended[message.task] = message
             self._moved = time.monotonic()
@@ -221,14 +226,17 @@ class Crew:
         elif isinstance(message, protocol.Error) and message.fatal:
             self._give_up(f"{member.name}: {message.text}")
 
-    def _count(self, batch: protocol.Batch) -> None:
+    def _count(self, member: Member, batch: protocol.Batch) -> None:
         if isinstance(batch, protocol.Ok):
             self.acknowledged[batch.producer] += protocol.count(batch.sns)
             self._moved = time.monotonic()
         elif isinstance(batch, protocol.Received):
             numbers = self.received.setdefault(batch.producer, Numbers())
+            watched = self._watched.get((member.name, batch.task))
             for first, last in batch.sns:
                 numbers.add(first, last)
+                if watched is not None:
+                    watched.add(first, last)
             self._moved = time.monotonic()
 
     def _replied(self, member: Member, at: int, reply: protocol.Reply) -> None:

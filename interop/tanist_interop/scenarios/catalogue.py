@@ -178,6 +178,22 @@ SELECTED: Final = Scenario(
     checks=(*BASE_CHECKS, "failover", "selectors"),
 )
 
+SUBSCRIBED: Final = Scenario(
+    name="subscriptions",
+    summary="topics with temporary and durable subscriptions, some with nobody there at a failover",
+    course="subscriptions",
+    fault="kill",
+    promote=True,
+    acknowledged_min=1_200,
+    each_min=60,
+    fault_after=(600, 700),
+    total_rate_per_s=300.0,
+    window=10,
+    prefetch=20,
+    ack_every=5,
+    checks=("course", "subscriptions", "failover", "brokers"),
+)
+
 TYPES: Final = Scenario(
     name="types",
     summary="every AMQP type from every client to every client, as body, property, map entry",
@@ -211,6 +227,7 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         DELAYED,
         TRANSACTIONS,
         SELECTED,
+        SUBSCRIBED,
         TYPES,
         JMS_SINGLEBROKER,
         SOAK,

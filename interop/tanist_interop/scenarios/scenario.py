@@ -15,7 +15,7 @@ BASE_CHECKS: Final = ("course", "total-queue", "order", "redelivery", "duplicate
 """What every run is judged by."""
 
 
-STREAMS: Final = ("stream", "transactions", "selectors", "proofs")
+STREAMS: Final = ("stream", "transactions", "selectors", "subscriptions", "proofs")
 """Courses whose senders go on until there were enough messages."""
 
 
@@ -37,8 +37,8 @@ class Scenario:
     summary: str
     course: str = "stream"
     """What is done: ``stream`` messages under a fault, ``trials`` of what is held, ``delays`` of
-    what is to come later, ``transactions``, ``selectors``, an ``exchange`` of values, or
-    ``proofs`` of what each client saw of a fault."""
+    what is to come later, ``transactions``, ``selectors``, ``subscriptions``, an ``exchange``
+    of values, or ``proofs`` of what each client saw of a fault."""
     values: tuple[str, ...] = ()
     """What an exchange sends from each program to each: the place in the message, a space, the name
     of the value."""

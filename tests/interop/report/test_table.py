@@ -163,3 +163,18 @@ def test_transactions_have_a_row_for_each_sender(results):
     assert any(line.split() == ["a.send", "5", "2", "1", "1", "0"] for line in lines)
     assert "transactions of receivers: b.receive 7, c 8; 2 in doubt" in lines
     assert "unsupported: js-rhea: rhea has no transactions" in lines
+
+
+def test_subscriptions_have_a_row_each(results):
+    same = {"producer": "a.1", "got": 1200, "kept": 0, "missed": 0}
+    results["figures"]["subscriptions"] = {
+        "subscriptions": [
+            {**same, "kind": "temporary", "client": "b", "missed": 7},
+            {**same, "kind": "active", "client": "c"},
+            {**same, "kind": "inactive", "client": "d", "kept": 80},
+        ]
+    }
+    rows = [line.split() for line in render(results, 1).splitlines()]
+    assert ["b", "a.1", "temporary", "1,200", "-", "7"] in rows
+    assert ["c", "a.1", "active", "1,200", "-", "-"] in rows
+    assert ["d", "a.1", "inactive", "1,200", "80", "-"] in rows

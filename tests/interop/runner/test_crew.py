@@ -169,6 +169,19 @@ def test_events_are_counted_and_dated_on_the_drills_clock(journal, tmp_path):
     assert ok.t == pytest.approx(5_000_000_007, abs=250_000_000)
 
 
+def test_what_a_watched_receiver_is_given_is_kept_apart(journal, tmp_path):
+    crew = Crew(journal, tmp_path, Program)
+    member, other = crew.add("a", SPEC), crew.add("b", SPEC)
+    crew.pump(0.0)
+    numbers = Numbers()
+    crew.watch(member, 7, numbers)
+    for who, task, sns in ((member, 7, [[1, 3]]), (member, 8, [[4, 5]]), (other, 7, [[6, 6]])):
+        who.program.say(protocol.Received(1, task, "p", sns, False))
+    crew.pump(0.0)
+    assert numbers == Numbers((1, 3))
+    assert crew.received["p"] == Numbers((1, 6))
+
+
 def test_the_same_machine_has_the_same_clock(journal, tmp_path):
     _, member = muster(journal, tmp_path)
     assert member.offset_ns == 0

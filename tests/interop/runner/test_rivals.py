@@ -48,6 +48,7 @@ def test_scenarios_that_any_cluster_can_be_put_through(standin):
         ("redelivered", (), "only our own brokers"),
         ("soak", (), "in sync"),
         ("virtual-address", (), "only our own|proxies"),
+        ("subscriptions", (), "topics"),
         ("proofs-partition", (), "needs proxies"),
         ("proofs-clock-jump", (), "their clocks"),
         ("proofs-kill-two", (), "cannot make kill-two"),
