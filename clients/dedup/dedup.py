@@ -12,12 +12,20 @@ import sys
 import time
 
 from proton import Event
-from proton.handlers import MessagingHandler
+from proton.handlers import IOHandler, MessagingHandler
 from proton.reactor import Container
 
 CREDIT = 20
 HEARTBEAT_S = 2.0
 RETRY_S = [0, 0.1, 0.2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5] * 100
+
+
+class Sockets(IOHandler):
+    """Without it the library may fail when a connection is lost while a heartbeat is due."""
+
+    def on_selectable_expired(self, event: Event) -> None:
+        if event.selectable._transport is not None:
+            super().on_selectable_expired(event)
 
 
 class Ledger:
@@ -81,4 +89,5 @@ class Consumer(MessagingHandler):
 if __name__ == "__main__":
     addresses, name, path, seconds = sys.argv[1:]
     members = [f"amqp://{address}" for address in addresses.split(",")]
-    Container(Consumer(members, name, Ledger(path), float(seconds))).run()
+    consumer = Consumer(members, name, Ledger(path), float(seconds))
+    Container(consumer, global_handler=Sockets()).run()

@@ -21,7 +21,7 @@ from importlib.metadata import version
 from typing import Any, TextIO
 
 from proton import Connection, Event
-from proton.handlers import MessagingHandler
+from proton.handlers import IOHandler, MessagingHandler
 from proton.reactor import ApplicationEvent, Backoff, Container, EventInjector
 
 from reporter import Reporter
@@ -72,6 +72,15 @@ class Timer(MessagingHandler):
         self._call()
 
 
+class Sockets(IOHandler):
+    """The library's own fails when a connection is lost at the moment at which a heartbeat is due: it
+    looks for what it has just let go (apache/qpid-proton, pull request 364)."""
+
+    def on_selectable_expired(self, event: Event) -> None:
+        if event.selectable._transport is not None:
+            super().on_selectable_expired(event)
+
+
 class Client(MessagingHandler):
     """Requests, and the one connection."""
 
@@ -80,7 +89,7 @@ class Client(MessagingHandler):
         self.name = "python-proton"
         self.capabilities = CAPABILITIES
         self.report = Reporter(out, self.later)
-        self.container = Container(self)
+        self.container = Container(self, global_handler=Sockets())
         self.unique = f"python-proton-{os.getpid()}-{time.monotonic_ns():x}"
         self.connection: Connection | None = None
         self.tasks: dict[int, Task] = {}
