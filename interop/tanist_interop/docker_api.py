@@ -144,6 +144,8 @@ class Docker:
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
         }
+        if wish.talks:  # much, which whoever is attached takes; a log would be written for nobody
+            host["log_config"] = {"type": "none"}
         if wish.folder is not None:
             host["binds"] = {str(wish.folder): {"bind": str(wish.folder), "mode": "rw"}}
         config: dict[str, object] = {

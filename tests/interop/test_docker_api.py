@@ -67,6 +67,14 @@ def test_a_container_inside_of_another_ones_network(make):
     assert host["init"] is False
 
 
+@pytest.mark.parametrize(("talks", "log"), [(True, {"type": "none"}), (False, None)])
+def test_what_a_talker_says_is_not_logged_by_the_engine_too(make, talks, log):
+    engine, api = make(create_container={"Id": "c3"})
+    engine.create(Wish("image", [], "g", talks=talks))
+    host = next(more for name, _, more in api.calls if name == "create_host_config")
+    assert host.get("log_config") == log
+
+
 @pytest.mark.parametrize(("status", "code"), [(0, 0), (3, 3), (137, -9), (143, -15)])
 def test_exit_codes_are_those_of_processes(make, status, code):
     engine, _ = make(

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -66,11 +67,10 @@ class ContainerCluster(Cluster):
                 Box(self.name(node), self.network.fixed(node))
                 for node in range(self.settings.nodes)
             ]
-            for box in self.boxes:
-                self._hold(box)
-            self.tell_clients()
-            for node in range(self.settings.nodes):
-                self._start(node)
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self._hold, self.boxes))
+                self.tell_clients()
+                list(pool.map(self._start, range(self.settings.nodes)))
 
     def addresses(self) -> list[str]:
         """``host:port`` of every node, in order."""
@@ -187,8 +187,9 @@ class ContainerCluster(Cluster):
                 if box.code is None and box.name not in early:
                     self.engine.signal(box.container, "SIGCONT")
                     self.engine.signal(box.container, "SIGTERM")
-            for box in started:
-                code = self._end(box)
+            with ThreadPoolExecutor() as pool:
+                codes = list(pool.map(self._end, started))
+            for box, code in zip(started, codes, strict=True):
                 expected = box.expected_dead or (code == 0 and box.name not in early)
                 out.append((box.name, code, expected))
         except DockerError as error:

@@ -12,6 +12,7 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -25,6 +26,9 @@ from tanist_interop.history import DRILL, Journal
 QUIET_S: Final = 20.0
 """When nothing moved for so long, nothing will: the longest pause that a healthy run can have is
 two heartbeats, a promotion and a client's back-off, together below ten seconds."""
+
+AT_ONCE: Final = 6
+"""Programs that are started, or ended, at a time."""
 
 SAME_CLOCK_NS: Final = 250_000_000
 """An offset below a slow program's start-up jitter means the same machine, so the same clock."""
@@ -106,16 +110,26 @@ class Crew:
 
     def add(self, name: str, spec: ClientSpec) -> Member:
         """Start a program and greet it: ``init``, and a request that nobody knows."""
-        log = self.folder / f"{name}.log"
-        log.touch()
-        member = Member(name, spec, self._start_program(name, spec, log, self.inbox))
-        self.members[name] = member
-        member.program.start()
-        self._moved = time.monotonic()
-        self.tell(member, protocol.Init(member.next_id(), name, protocol.VERSION))
-        member.honesty_id = member.next_id()
-        member.program.write(f'{{"type":"{HONESTY_REQUEST}","id":{member.honesty_id}}}')
+        (member,) = self.add_all([(name, spec)])
         return member
+
+    def add_all(self, wanted: list[tuple[str, ClientSpec]]) -> list[Member]:
+        """Start these programs, some at a time (a container takes half a second), and greet
+        them."""
+        added = []
+        for name, spec in wanted:
+            log = self.folder / f"{name}.log"
+            log.touch()
+            added.append(Member(name, spec, self._start_program(name, spec, log, self.inbox)))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda member: member.program.start(), added))
+        self._moved = time.monotonic()
+        for member in added:
+            self.members[member.name] = member
+            self.tell(member, protocol.Init(member.next_id(), member.name, protocol.VERSION))
+            member.honesty_id = member.next_id()
+            member.program.write(f'{{"type":"{HONESTY_REQUEST}","id":{member.honesty_id}}}')
+        return added
 
     def tell(self, member: Member, request: protocol.Request) -> int:
         """Send a request, note it in the history (without a password); returns its id, which names
@@ -194,8 +208,8 @@ class Crew:
         for member in self.members.values():
             if member.state == "up":
                 self.tell(member, protocol.Close(member.next_id()))
-        for member in self.members.values():
-            member.program.end()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda member: member.program.end(), self.members.values()))
         self.pump(0.0)
 
     def _take(self, item: Said | Gone) -> None:

@@ -119,9 +119,7 @@ class Play:
         """Brokers first, then the clients, which start while the brokers form a cluster."""
         self.crew.quiet_s = max(self.crew.quiet_s, self.cluster.patience_s)
         self.cluster.start()
-        for spec in self.plan.clients:
-            for name in self._names(spec):
-                self.crew.add(name, spec)
+        self.crew.add_all([(n, spec) for spec in self.plan.clients for n in self._names(spec)])
         self._add_drainer(self.plan.clients)
         self.cluster.form(FORM_S, self.crew.pump)
         self.warden.note_memory("ready")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -80,6 +81,25 @@ def muster(journal, tmp_path, program=Program):
     member = crew.add("x", SPEC)
     crew.wait(lambda: member.state != "starting", "greeting")
     return crew, member
+
+
+def test_programs_are_started_and_ended_together(journal, tmp_path):
+    class Slow(Program):
+        def start(self):
+            barrier.wait(10)
+
+        def end(self):
+            barrier.wait(10)
+            super().end()
+
+    barrier = threading.Barrier(3)
+    crew = Crew(journal, tmp_path, Slow)
+    members = crew.add_all([(name, SPEC) for name in "abc"])
+    assert [member.name for member in members] == list(crew.members) == ["a", "b", "c"]
+    crew.pump(0.0)
+    assert {member.state for member in members} == {"up"}
+    crew.end()
+    assert {member.state for member in members} == {"gone"}
 
 
 def test_an_honest_program_is_up(journal, tmp_path):
