@@ -175,12 +175,13 @@ class Catch:
     cpu_s: float
 
 
-def catch(name: str, seeds: int = MUTANT_SEEDS) -> Catch:
-    """Play seeds with the mutant until one of the checks that should notice it does."""
+def catch(name: str, seeds: int = MUTANT_SEEDS, first: int = 1) -> Catch:
+    """Play seeds with the mutant until one of the checks that should notice it does; ``first``
+    before all others."""
     mutant = MUTANTS[name]
     played = 0
     began = time.process_time()
-    for seed in range(1, seeds + 1):
+    for seed in (first, *range(1, seeds + 1)):
         plan = draw(seed)
         if mutant.works and mutant.works not in [work.kind for work in plan.works]:
             continue

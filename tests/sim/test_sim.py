@@ -97,11 +97,29 @@ def test_hash_order_makes_no_difference() -> None:
     assert len(digests) == 1, digests
 
 
+NOTICED_IN = {
+    "confirm in secret": 10,
+    "expire on a backup": 38,
+    "forget a binding": 5,
+    "forget an alternate": 26,
+    "forget arguments": 26,
+    "forget the delivery-count at promotion": 10,
+    "forget the time of delivery": 272,
+    "forget the time to live": 13,
+    "ignore epochs": 17,
+    "settle early": 31,
+    "shrink the set unasked": 5,
+    "split a 1.0 transaction": 31,
+    "split a transaction": 31,
+}
+"""The seed in which each of these was noticed first, once: to play it before others saves time."""
+
+
 @pytest.mark.parametrize(
     "name", sorted(name for name in MUTANTS if not (COMPILED and MUTANTS[name].interpreted))
 )
 def test_a_broken_rule_is_noticed(name: str) -> None:
-    caught = catch(name)
+    caught = catch(name, first=NOTICED_IN.get(name, 1))
     assert caught.text, f"{caught.played} seeds passed although the rule is broken"
 
 
