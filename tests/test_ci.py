@@ -17,7 +17,7 @@ from tanist_interop.scenarios.proofs import BY_NAME
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST = "run -e lint,py311,processes --skip-missing-interpreters false"
-NOT_IN_CI = {"cover", "demo", "py312", "catch-up"}
+NOT_IN_CI = {"cover", "py312", "catch-up"}
 
 
 def script(path: Path, text: str = "exit 0") -> None:
@@ -88,7 +88,7 @@ def test_the_stage_test_is_the_command_of_the_readme(machine: Machine) -> None:
 
 
 def test_stages_to_be_asked_for(machine: Machine) -> None:
-    names = ["lint", "py312", "cover", "demo"]
+    names = ["lint", "py312", "cover"]
     code, said, asked = machine.run(".ci/run", *names)
     assert code == 0, said
     assert [line.split()[2] for line in asked] == names
@@ -117,10 +117,25 @@ case "$*" in *external*) exit {verdict} ;; *local*) for f in {files}; do
         assert drilled[-1].startswith("compare runs/rivals/kill-primary-")
 
 
+def test_a_stage_that_leaves_a_process_behind_fails_and_the_process_is_ended(
+    machine: Machine,
+) -> None:
+    left = machine.root / "left"
+    script(
+        machine.root / ".venv-tox/bin/tox",
+        f'setsid sleep 300 >"{machine.root}/null" 2>&1 &\necho $! >"{left}"',
+    )
+    code, said, _ = machine.run(".ci/run", "lint")
+    assert code == 1, said
+    assert "stage lint left processes behind:" in said
+    assert "sleep 300" in said
+    assert not Path(f"/proc/{left.read_text('utf-8').strip()}").exists()
+
+
 def test_a_stage_that_is_none_fails_and_says_which_there_are(machine: Machine) -> None:
     code, said, asked = machine.run(".ci/run", "nonsense")
     assert (code, asked) == (1, [])
-    assert "to be asked for: lint py312 cover demo containers rivals" in said
+    assert "to be asked for: lint py312 cover containers rivals" in said
 
 
 def test_the_drill_in_containers_has_an_engine_and_its_images(machine: Machine) -> None:
@@ -146,7 +161,7 @@ def test_what_ci_leaves_out_is_what_the_pages_say(machine: Machine) -> None:
     there.discard(".pkg_compiled")
     assert there - environments(asked) == NOT_IN_CI
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    (sentence,) = re.findall(r"calls them in order, except four: (.*?)\.\n", page, re.S)
+    (sentence,) = re.findall(r"calls them in order, except three: (.*?)\.\n", page, re.S)
     assert {name for name in re.findall(r"`([\w-]+)`", sentence)} == NOT_IN_CI
 
 
