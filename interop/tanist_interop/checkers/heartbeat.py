@@ -8,6 +8,7 @@ when all of them stream: a dozen programs that start on two cores may starve eac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from tanist_interop import history, protocol
@@ -27,11 +28,25 @@ LIMITS: Final[dict[str, tuple[float, float, str]]] = {
 }
 """Per client how many intervals and seconds it may take, and why."""
 
+IDLE_TIMEOUT: Final = "idle_timeout"
+
 MUST_NOTICE: Final = ("reset", "silence")
 """Kinds of losses that no client may miss."""
 
 GRACE_NS: Final = 3_000_000_000
 """So long after a failover a client may still find an address at which nobody serves."""
+
+
+def interval_s(scenario: Mapping[str, object]) -> float:
+    """The heartbeat of a scenario's clients: what the option ``idle_timeout`` (in ms) of their
+    library says, which takes the place of the one that they are asked for; in seconds."""
+    options = scenario.get("options", [])
+    assert isinstance(options, list)
+    for option in options:
+        name, _, value = str(option).partition("=")
+        if name == IDLE_TIMEOUT:
+            return float(value) / 1000
+    return float(str(scenario.get("client_heartbeat_s", 1)))
 
 
 def limit_s(client: str, heartbeat_s: float) -> float:

@@ -54,11 +54,9 @@ def _cell(run: Run, cast: Cast, proof: str, broken: list[str]) -> Cell:
 def check(ops: Operations, scenario: Mapping[str, object]) -> Finding:
     """All cells of the run."""
     moves = bool(scenario.get("promote"))
-    heartbeat_s = scenario.get("client_heartbeat_s", 1)
     run = Run(
         ops, str(scenario.get("fault", "")), str(scenario.get("losses", "")), moves,
-        float(heartbeat_s) if isinstance(heartbeat_s, (int, float)) else 1.0,
-        fault_begin(ops.records, moves),
+        heartbeat.interval_s(scenario), fault_begin(ops.records, moves),
     )  # fmt: skip
     found = cells(run)
     news = known.apply(found)

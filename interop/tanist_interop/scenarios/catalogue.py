@@ -212,6 +212,17 @@ JMS_SINGLEBROKER: Final = replace(
     options=("failover=singlebroker", "idle_timeout=2000"),
 )
 
+JMS_IDLE_TIMEOUT: Final = replace(
+    BY_NAME["proofs-partition"],
+    name="jms-idle-timeout",
+    summary="JMS over 0-10 whose heartbeat is set by idle_timeout alone; cut the primary off",
+    only="jms-0-10",
+    options=("idle_timeout=2000",),
+    total_rate_per_s=100.0,  # one client in place of six
+    client_heartbeat_s=10,  # is asked for, too: whoever goes by it notices after 20 s
+    fault_s=6.0,  # beyond the limit of the proof: nothing else tells of the loss before
+)
+
 CATALOGUE: Final[dict[str, Scenario]] = {
     scenario.name: scenario
     for scenario in (
@@ -230,6 +241,7 @@ CATALOGUE: Final[dict[str, Scenario]] = {
         SUBSCRIBED,
         TYPES,
         JMS_SINGLEBROKER,
+        JMS_IDLE_TIMEOUT,
         SOAK,
     )
 }

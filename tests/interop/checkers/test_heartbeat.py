@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tanist_interop import protocol
-from tanist_interop.checkers.heartbeat import limit_s
+from tanist_interop.checkers.heartbeat import interval_s, limit_s
+from tanist_interop.scenarios.catalogue import CATALOGUE
 
 
 def test_noticed_in_time(tale):
@@ -23,6 +24,32 @@ def test_noticed_too_late(tale):
 )
 def test_some_libraries_may_take_longer(client, limit):
     assert limit_s(client, 1.0) == limit
+
+
+@pytest.mark.parametrize(
+    ("scenario", "seconds"),
+    [
+        ({"client_heartbeat_s": 2}, 2.0),
+        ({"client_heartbeat_s": 10, "options": ["idle_timeout=2000"]}, 2.0),
+        ({"client_heartbeat_s": 2, "options": ["failover=x", "idle_timeout=500"]}, 0.5),
+        ({"client_heartbeat_s": 2, "options": ["connecttimeout=500"]}, 2.0),
+    ],
+)
+def test_the_heartbeat_that_a_client_goes_by(scenario, seconds):
+    assert interval_s(scenario) == seconds
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "verdict"),
+    [(4_000, "valid"), (6_100, "invalid"), (20_000, "invalid")],
+    ids=["by idle_timeout", "by the end of the cut", "by what it was asked for"],
+)
+def test_idle_timeout_is_what_a_client_must_notice_by(tale, after_ms, verdict):
+    subject = tale("partition")
+    subject.scenario = CATALOGUE["jms-idle-timeout"]
+    cell = subject.whole(after_ms=after_ms).cells()["heartbeat"]
+    assert cell[0] == verdict
+    assert all("more than 5 s" in finding for finding in cell[1])
 
 
 def test_never_noticed(tale):

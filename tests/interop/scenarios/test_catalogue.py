@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from tanist_interop.checkers.heartbeat import INTERVALS, interval_s, limit_s
 from tanist_interop.scenarios.catalogue import CATALOGUE, KILL_PRIMARY, SOAK
 from tanist_interop.scenarios.proofs import MATRIX
-from tanist_interop.scenarios.scenario import soaked
+from tanist_interop.scenarios.scenario import as_json, soaked
 
 
 @pytest.mark.parametrize("scenario", CATALOGUE.values(), ids=lambda s: s.name)
@@ -35,3 +36,12 @@ def test_half_an_hour_of_soak_fails_over_often_and_moves_a_million():
     assert long.failovers_min >= 150
     assert long.acknowledged_min >= 1_000_000
     assert long.total_rate_per_s * 1800 >= 1.2 * long.acknowledged_min
+
+
+def test_only_idle_timeout_explains_when_its_scenario_notices():
+    scenario = CATALOGUE["jms-idle-timeout"]
+    assert (scenario.links, scenario.losses) == ("clients", "silence")
+    interval = interval_s(as_json(scenario))
+    limit = limit_s(scenario.only, interval)
+    assert scenario.fault_s > limit, "links that heal sooner would tell of the loss"
+    assert INTERVALS * scenario.client_heartbeat_s > limit, "so would the property heartbeat"
