@@ -21,7 +21,10 @@ import org.json.JSONObject;
 
 /** The connection: its URI, opening it, its ups and downs, and the next one when it is beyond repair. */
 final class Link {
-    /** At most between two walks through the addresses; the library's own goes up to 30 s. */
+    /** Between two walks through the addresses, doubled each time, as by the library's own settings. */
+    private static final String RECONNECT_MS = "10";
+
+    /** At most between two walks; the library's own goes up to 30 s. */
     private static final String RECONNECT_MAX_MS = "500";
 
     /** For a broker that accepts the TCP connection and then says nothing; the library waits 15 s. */
@@ -240,6 +243,7 @@ final class Link {
         // Enforced as given, half of it is told to the broker.
         options.put("amqp.idleTimeout", Long.toString(2000 * request.optLong("heartbeat_s")));
         if (reconnect) {
+            options.put("failover.reconnectDelay", RECONNECT_MS);
             options.put("failover.maxReconnectDelay", RECONNECT_MAX_MS);
             // The request says where addresses come from; by default the broker's list replaces ours.
             options.put("failover.amqpOpenServerListAction", "IGNORE");
