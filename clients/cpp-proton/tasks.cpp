@@ -370,15 +370,15 @@ ReceiveTask::ReceiveTask(Home& home, const json& request)
 void ReceiveTask::open_link(proton::session session) {
     proton::receiver_options options;
     options.name(home_.link_name(id_)).handler(*this).credit_window(0).auto_accept(false);
+    proton::source_options source; // given once: the options of a second one would take its place
     if (request_.contains("selector") && request_["selector"] != "") {
-        options.source(proton::source_options().filters(selecting(request_["selector"])));
+        source.filters(selecting(request_["selector"]));
     }
     if (!subscription_.empty()) {
-        options.name(subscription_)
-            .source(proton::source_options()
-                        .durability_mode(proton::source::UNSETTLED_STATE)
-                        .expiry_policy(proton::source::NEVER));
+        options.name(subscription_);
+        source.durability_mode(proton::source::UNSETTLED_STATE).expiry_policy(proton::source::NEVER);
     }
+    options.source(source);
     receiver_ = session.open_receiver(queue_, options);
 }
 
