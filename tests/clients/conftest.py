@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.clients.behaviour", "tests.clients.harness")
+pytest.register_assert_rewrite(
+    *(f"tests.clients.{name}" for name in ("behaviour", "consumers", "harness", "transactions"))
+)
 
 from tests.clients.harness import Backup, Driven, PeerProcess, built_python, missing
 

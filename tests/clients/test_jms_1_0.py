@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tanist_interop import protocol
 from tests.clients.behaviour import ClientBehaviour
+from tests.clients.consumers import SELECTOR_CODE, ConsumerBehaviour
+from tests.clients.transactions import TransactionBehaviour
 
 
 class TestJms(ClientBehaviour):
@@ -27,3 +29,19 @@ class TestJms(ClientBehaviour):
         assert driven.numbers(protocol.Info, send) == list(range(41, 91))
         assert driven.numbers(protocol.Ok, send) == [*range(1, 41), *range(91, 101)]
         assert set(range(91, 101)) <= set(second.got()) <= set(range(41, 101))
+
+
+class TestConsumers(ConsumerBehaviour):
+    """Selectors and topics."""
+
+    NAME = "jms-1.0"
+    QUEUE = ("queue",)
+    TOPIC = ("topic",)
+    SELECTED_BY = SELECTOR_CODE
+
+
+class TestTransactions(TransactionBehaviour):
+    """The library throws the same for a commit that is rejected and for one without an answer."""
+
+    NAME = "jms-1.0"
+    REFUSED = "Info"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.clients.behaviour import ClientBehaviour
+from tests.clients.consumers import SELECTOR_CODE, ConsumerBehaviour
 
 
 class TestJsRhea(ClientBehaviour):
@@ -10,3 +11,10 @@ class TestJsRhea(ClientBehaviour):
 
     NAME = "js-rhea"
     DETECTION_S = 3.0
+
+
+class TestConsumers(ConsumerBehaviour):
+    """Selectors and topics."""
+
+    NAME = "js-rhea"
+    SELECTED_BY = SELECTOR_CODE

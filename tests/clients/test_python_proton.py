@@ -6,6 +6,8 @@ import time
 
 from tanist_interop import protocol
 from tests.clients.behaviour import ClientBehaviour
+from tests.clients.consumers import ConsumerBehaviour
+from tests.clients.transactions import TransactionBehaviour
 
 
 class TestPythonProton(ClientBehaviour):
@@ -28,3 +30,15 @@ class TestPythonProton(ClientBehaviour):
         driven.wait(lambda _: len(second.got()) > 20)
         driven.do(protocol.Stop)
         assert driven.ended(send).reason == "stopped"
+
+
+class TestConsumers(ConsumerBehaviour):
+    """Selectors and topics."""
+
+    NAME = "python-proton"
+
+
+class TestTransactions(TransactionBehaviour):
+    """The task's own link to the coordinator."""
+
+    NAME = "python-proton"
