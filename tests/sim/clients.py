@@ -47,11 +47,18 @@ class Site:
     calm: bool = False
     startled: list[Callable[[], None]] = field(default_factory=list)
     """Called just before something breaks, so that much is under way then."""
+    bereft: list[Callable[[str, str], None]] = field(default_factory=list)
+    """Called with its name and the reason when a client loses an open connection that it needs."""
 
     def startle(self) -> None:
         """Something is about to break."""
         for act in self.startled:
             act()
+
+    def miss(self, name: str, reason: str) -> None:
+        """A client has lost its connection."""
+        for act in self.bereft:
+            act(name, reason)
 
     def record(self, event: HistoryEvent) -> None:
         """Something happened."""
@@ -266,8 +273,10 @@ class SimClient:
     def _lost(self, reason: str) -> None:
         pipe, self._pipe = self._pipe, None
         dial, self._dialling = self._dialling, None
-        self._connection = None
+        connection, self._connection = self._connection, None
         self._armed_at = float("inf")
+        if self.running and connection is not None and connection.opened:
+            self.site.miss(self.name, reason)
         if self.session is not None:
             self.world.note(f"{self.name} lost its connection: {reason}")
             self.session_lost()

@@ -1,7 +1,8 @@
 """Brokers with one rule broken: the proof that the simulator sees.
 
 A mutant is a way to make a node: with a gate or a record writer that breaks one rule, or with its
-inside damaged (``surgery``). Each has the names of the checks that may find it.
+inside damaged, or outputs withheld (``surgery``). Each has the names of the checks that may find
+it.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from tanist.node.gate import Gate
 from tanist.node.node import Node
 from tanist.sessions.amqp10.producer import Producer
 from tanist.sessions.held import Held
+from tanist.wire.amqp10.framing import EMPTY_FRAME
 from tests.sim.nodes import MakeNode
 from tests.sim.surgery import (
     expire_on_a_backup,
     forget_counts,
     forget_marks,
+    hoard,
     ignore_epochs,
     lose_the_tail,
     patched,
@@ -40,6 +43,7 @@ from tests.sim.surgery import (
     shrink_unasked,
     split_transactions,
     spoiled,
+    thinned,
 )
 
 COMPILED = not ha_log.__file__.endswith(".py")
@@ -179,6 +183,8 @@ class Mutant:
     works: str = ""
     interpreted: bool = False
     """It replaces methods, which compiled classes do not allow."""
+    quiet: bool = False
+    """It is to be noticed in a part of a quiet hour; else in the plan of a seed."""
 
 
 def _gate(make: Callable[[], Gate]) -> MakeNode:
@@ -248,5 +254,16 @@ MUTANTS: dict[str, Mutant] = {
         interpreted=True,
     ),
     "select anything": Mutant(spoiled(select_anything), ("unexpected",), "selectors"),
+    "send no heartbeats": Mutant(thinned(0), ("connection lost", "backup dropped"), quiet=True),
+    "send heartbeats too late": Mutant(
+        thinned(5), ("connection lost", "backup dropped"), quiet=True
+    ),
+    "send no heartbeats of 1.0": Mutant(
+        thinned(0, beats=(EMPTY_FRAME,)), ("connection lost",), quiet=True
+    ),
+    "send no heartbeats as a backup": Mutant(
+        thinned(0, dialled=True), ("backup dropped",), quiet=True
+    ),
+    "keep something of each step": Mutant(spoiled(hoard), ("grown",), quiet=True),
 }
 """By the rule that is broken."""

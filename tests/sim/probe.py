@@ -1,11 +1,13 @@
 """Everything the simulator knows of a node's inside, and nothing else in this folder does.
 
 The product may change its shape; then this file changes with it. Each function takes a ``Node``
-and looks, never touches.
+and looks, never touches; ``shorten_log`` alone does, before the node has begun.
 """
 
 from __future__ import annotations
 
+import gc
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import NamedTuple
 from uuid import UUID
 from zlib import crc32
@@ -20,6 +22,10 @@ CATCHUP = Status.CATCHUP
 READY = Status.READY
 RECOVERING = Status.RECOVERING
 ACTIVE = Status.ACTIVE
+
+
+CODE = (type, ModuleType, BuiltinFunctionType)
+"""What all nodes share, and what leads everywhere."""
 
 
 class Standing(NamedTuple):
@@ -107,6 +113,25 @@ def in_sync(node: Node) -> set[UUID]:
     if primary is None:
         return set()
     return set(primary.in_sync())
+
+
+def objects(node: Node) -> int:
+    """How many objects a node holds: whatever can be reached from it but code and constants."""
+    seen: dict[int, object] = {}
+    found: list[object] = [node]
+    while found:
+        one = found.pop()
+        if id(one) in seen or isinstance(one, CODE):
+            continue
+        seen[id(one)] = one
+        closure = isinstance(one, FunctionType)
+        found += (one.__closure__ or ()) if closure else gc.get_referents(one)
+    return len(seen)
+
+
+def shorten_log(node: Node, limit_bytes: int) -> None:
+    """Let a node keep so much of its log only, so that it soon keeps no more than before."""
+    node.cluster.log.retain_bytes = limit_bytes
 
 
 def depth(node: Node, queue: str) -> int | None:

@@ -3,7 +3,8 @@
 ``--seeds 500`` plays many seeds: one line for each that failed, with the command that plays it
 again; the first one is then made smaller. ``--seed 17`` and ``--plan FILE`` play one with its
 trace. ``--shrink 17`` makes a failing seed smaller. ``--mutants`` breaks one rule after the other
-and shows that each is noticed. Exit status 0 if nothing failed.
+and shows that each is noticed. ``--quiet-hour`` breaks nothing and says little for an hour. Exit
+status 0 if nothing failed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.sim.draw import draw
 from tests.sim.mutants import COMPILED, MUTANTS
 from tests.sim.plan import Plan
+from tests.sim.quiet import QuietTime, quiet_plan
 from tests.sim.shrink import shrink, size
 from tests.sim.simulation import Simulation
 from tests.sim.watch import Violation
@@ -41,6 +43,9 @@ SHRINK_S = 120.0
 
 MUTANT_SEEDS = 500
 """A broken rule must be noticed within so many seeds."""
+
+MUTANT_QUIET_S = 150.0
+"""As much of a quiet hour shows whether a broken rule is noticed there."""
 
 
 @dataclass
@@ -88,6 +93,21 @@ def play_verbosely(plan: Plan, name: str) -> int:
     print(f"{name}: history {simulation.digest()}")
     print(f"{name}: FAILED {problem}" if problem else f"{name}: no rule was broken")
     return 1 if problem else 0
+
+
+def play_quietly(plan: Plan) -> int:
+    """Play a quiet hour, and print how quiet it was for each client, or why it was not."""
+    quiet = QuietTime(plan)
+    try:
+        quiet.play()
+    except Violation as violation:
+        print("\n".join(quiet.simulation.world.trace))
+        print(f"quiet hour: FAILED {violation}")
+        return 1
+    for line in quiet.summary():
+        print(line)
+    print(f"quiet hour: {plan.faults_end_s:.0f} s, no connection lost, no rule was broken")
+    return 0
 
 
 def play_many(first: int, count: int, jobs: int, shrink_s: float) -> int:
@@ -182,12 +202,13 @@ def catch(name: str, seeds: int = MUTANT_SEEDS, first: int = 1) -> Catch:
     played = 0
     began = time.process_time()
     for seed in (first, *range(1, seeds + 1)):
-        plan = draw(seed)
+        plan = quiet_plan(MUTANT_QUIET_S, seed) if mutant.quiet else draw(seed)
         if mutant.works and mutant.works not in [work.kind for work in plan.works]:
             continue
         played += 1
+        kind = QuietTime if mutant.quiet else Simulation
         try:
-            Simulation(plan, mutant.make, tracing=False).play()
+            kind(plan, mutant.make, tracing=False).play()
         except Violation as violation:
             if violation.check in mutant.caught_by:
                 return Catch(name, seed, str(violation), played, time.process_time() - began)
@@ -230,6 +251,9 @@ def main(argv: list[str] | None = None) -> int:
         "--digests", type=int, metavar="N", help="name the histories of seeds 1 to N"
     )
     parser.add_argument("--mutants", action="store_true", help="break rules and see them noticed")
+    parser.add_argument(
+        "--quiet-hour", action="store_true", help="an hour that heartbeats alone must last"
+    )
     given = parser.parse_args(argv)
     if given.show is not None:
         print(draw(given.show).to_json())
@@ -243,6 +267,8 @@ def main(argv: list[str] | None = None) -> int:
         return make_smaller(given.shrink, given.shrink_s)
     if given.digests is not None:
         return show_digests(given.digests)
+    if given.quiet_hour:
+        return play_quietly(quiet_plan())
     if given.mutants:
         return try_mutants(given.jobs)
     return play_many(given.start, given.seeds, given.jobs, given.shrink_s)

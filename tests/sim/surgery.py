@@ -1,12 +1,14 @@
 """Damage to the inside of a node: the harder half of the mutants.
 
-A ``Spoiled`` node is damaged after every step, through what is public anyway. ``patched`` nodes
+A ``Spoiled`` node is damaged after every step, through what is public anyway; of a ``Thinned`` one
+not all is written that it says. ``patched`` nodes
 have methods replaced, which compiled classes do not allow: such mutants live in the interpreter
 only.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
@@ -18,10 +20,19 @@ from tanist.ha.roles import Status
 from tanist.node.config import NodeConfig
 from tanist.node.inputs import Input
 from tanist.node.node import Node
-from tanist.node.outputs import Output
+from tanist.node.outputs import Output, Send
+from tanist.wire.amqp010.codec import encode_control, make
+from tanist.wire.amqp010.framing import FRAME_HEADER, FRAME_HEADER_SIZE
+from tanist.wire.amqp10.framing import EMPTY_FRAME
 from tests.sim.nodes import MakeNode
 
 Damage = Callable[[Node], None]
+
+_CONTROL = encode_control(make("connection.heartbeat"))
+HEARTBEAT = FRAME_HEADER.pack(0x0F00, FRAME_HEADER_SIZE + len(_CONTROL), 0) + _CONTROL
+"""The frame of 0-10 that says nothing but that its writer lives; 1.0 has an empty one."""
+
+BEATS = (HEARTBEAT, EMPTY_FRAME)
 
 SPLIT_S = 0.3
 """Between the halves of a transaction."""
@@ -58,6 +69,51 @@ def patched(patch: Damage) -> MakeNode:
         return node
 
     return make
+
+
+class Thinned:
+    """A node of whose heartbeats only every ``keep``-th is written, 0 for none.
+
+    ``dialled``: of those to its primary, else of those on connections that it accepted.
+    ``beats``: the frames.
+    """
+
+    def __init__(self, node: Node, keep: int, dialled: bool, beats: tuple[bytes, ...]) -> None:
+        self._node = node
+        self._keep = keep
+        self._dialled = dialled
+        self._beats = beats
+        self._seen: Counter[int] = Counter()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._node, name)
+
+    def step(self, happened: Input) -> list[Output]:
+        """One step, and what is left of its outputs."""
+        return [output for output in self._node.step(happened) if self._passes(output)]
+
+    def _passes(self, output: Output) -> bool:
+        if not isinstance(output, Send) or output.data not in self._beats:
+            return True
+        if (output.conn < 0) != self._dialled:
+            return True
+        self._seen[output.conn] += 1
+        return self._keep > 0 and self._seen[output.conn] % self._keep == 0
+
+
+def thinned(keep: int, dialled: bool = False, beats: tuple[bytes, ...] = BEATS) -> MakeNode:
+    """Makes nodes with fewer heartbeats."""
+    return lambda config: cast(Node, Thinned(Node(config), keep, dialled, beats))
+
+
+def hoard() -> Damage:
+    """Something is kept of every step, and never looked at again."""
+    hoarded: list[tuple[float, str]] = []
+
+    def damage(node: Node) -> None:
+        hoarded.append((node.broker.now, node.config.node_name))
+
+    return damage
 
 
 def forget_marks() -> Damage:

@@ -13,6 +13,7 @@ from tests.sim import run as cli
 from tests.sim.draw import draw
 from tests.sim.mutants import MUTANTS, Mutant
 from tests.sim.plan import Fault, Plan
+from tests.sim.quiet import QuietTime, quiet_plan
 from tests.sim.run import Outcome, main, play, summary
 from tests.sim.simulation import Simulation
 from tests.sim.watch import Violation
@@ -143,6 +144,26 @@ def test_digests_name_histories(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--digests", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["seed 1", "seed 2"]
+
+
+def test_a_quiet_hour_is_told_by_client_and_broker(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "quiet_plan", lambda: quiet_plan(150.0))
+    assert main(["--quiet-hour"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6 + 3 + 1
+    assert lines[-1] == "quiet hour: 150 s, no connection lost, no rule was broken"
+    monkeypatch.setattr(QuietTime, "stepped", lambda *_: lose("n2"))
+    assert main(["--quiet-hour"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "    0.0000 n1 start"
+    assert lines[-1] == "quiet hour: FAILED backup dropped: n2"
+
+
+def lose(name: str) -> None:
+    """What a violation looks like."""
+    raise Violation("backup dropped", name)
 
 
 def test_shrinking_a_seed_that_does_not_fail_says_so(
