@@ -41,6 +41,8 @@ NOTES: Final[dict[str, str]] = {
     "unable": "a client takes part only as far as it can: client, reason",
     "value": "one value of `types`: case, place, sender, receiver, sent, answer, got, reason",
     "status": "what a broker's log said that it became: node, life, status",
+    "parted": "a broker's log said that it lost a backup, its primary or a silent client: node, "
+    "life, text",
     "aborted": "the run could not be carried through: stage, reason",
 }
 """The kinds of notes (key ``type`` of the event) and what they carry."""

@@ -40,6 +40,28 @@ def test_changes_of_all_lives_in_the_order_of_time(tmp_path):
     assert found[0].note() == {"type": "status", "node": "n2", "life": 1, "status": "catchup"}
 
 
+def test_losses_are_told_as_the_log_has_them(tmp_path):
+    texts = (
+        "Lost primary tcp:127.0.0.1:7: closed by peer",
+        "Backup 8e1c said nothing for two heartbeats",
+        "Backup 8e1c disconnected",
+        "Backup 8e1c is not in sync any more: it disconnected; going on without it",
+        "127.0.0.1:41000: no frame for 2.0 s, heartbeat 1 s",
+    )
+    others = ("Backup 8e1c is ready", "Backup 8e1c connected; it goes on after 0", "Started")
+    begin = datetime(2026, 1, 1, 10)
+    moments = [(begin + timedelta(seconds=n)).isoformat(" ") + ".500000" for n in range(8)]
+    lines = [
+        f"{moment} [{'Protocol' if 'frame' in text else 'HA'}] info {text}\n"
+        for moment, text in zip(moments, (*texts, *others), strict=True)
+    ]
+    written(tmp_path / "n3.2.log", "".join(lines))
+    found = changes(tmp_path, -(10**19))
+    assert [loss.text for loss in found] == list(texts)
+    assert found[0].note() == {"type": "parted", "node": "n3", "life": 2, "text": texts[0]}
+    assert found[4].t - found[0].t == 4_000_000_000
+
+
 def test_times_are_of_the_drills_clock(tmp_path):
     now = time.monotonic_ns()
     (tmp_path / "n1.log").write_text(line(str(datetime.now()), "ready", "active"))
