@@ -22,9 +22,9 @@ from tanist_interop.docker_api import DockerError
 from tanist_interop.drivers.registry import BadClient, ClientSpec, discover
 from tanist_interop.hosts import profile as profiles
 from tanist_interop.hosts.profile import BadProfile, shipped
-from tanist_interop.scenarios.catalogue import CATALOGUE, SOAK
+from tanist_interop.scenarios.catalogue import CATALOGUE, QUIET, SOAK
 from tanist_interop.scenarios.proofs import BY_NAME, chosen
-from tanist_interop.scenarios.scenario import Scenario, scaled, soaked
+from tanist_interop.scenarios.scenario import Scenario, prolonged, scaled, soaked
 
 try:
     from tanist_interop.report import terminal
@@ -93,7 +93,9 @@ def _run_options(out: argparse.ArgumentParser) -> None:
     add("--draw", type=int, default=0, metavar="N",
         help="only N of the clients, of each protocol one, others with each seed")  # fmt: skip
     _out_option(out)
-    add("--soak", type=duration, metavar="TIME", help="the soak for so long: 90s, 30m, 1h")
+    timed = out.add_mutually_exclusive_group().add_argument
+    timed("--soak", type=duration, metavar="TIME", help="the soak for so long: 90s, 30m, 1h")
+    timed("--quiet", type=duration, metavar="TIME", help="the scenario quiet for so long")
     add("--matrix", nargs="?", const="full", default="", metavar="PART",
         help="every client and fault, four proofs each; PART is ci, or faults by name")  # fmt: skip
     add("--messages", type=int, default=0, help="acknowledged messages per run, not the default")
@@ -195,11 +197,12 @@ def run(options: argparse.Namespace) -> int:
         return _usage(str(error))
     if not clients:
         return _usage(f"no clients in {options.clients_dir}; see --list and --clients-dir")
-    if options.soak and (options.messages or options.scenario not in ("", SOAK.name)):
+    timed = _timed(options)
+    if timed and (options.messages or options.scenario not in ("", timed.name)):
         return _usage(
-            "--soak is a scenario of its own, and ends by the clock: leave the others out"
+            f"--{timed.name} is a scenario of its own, and ends by the clock: leave the others out"
         )
-    if options.matrix and (options.soak or options.scenario):
+    if options.matrix and (timed or options.scenario):
         return _usage("--matrix is a set of scenarios of its own: leave the others out")
     if options.draw and not len({spec.protocol for spec in clients}) <= options.draw <= len(
         clients
@@ -212,9 +215,9 @@ def run(options: argparse.Namespace) -> int:
     except DockerError as error:
         return _usage(f"--hosts docker: {error}")
     extra: tuple[str, ...] = ()
-    if options.soak:
-        scenarios = [soaked(SOAK, options.soak)]
-        extra += ("--soak", f"{options.soak:.0f}s")
+    if timed:
+        scenarios = [timed]
+        extra += (f"--{timed.name}", f"{timed.soak_s or timed.quiet_s:.0f}s")
     elif options.messages:
         scenarios = [scaled(scenario, options.messages) for scenario in scenarios]
         extra += ("--messages", str(options.messages))
@@ -224,6 +227,13 @@ def run(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _end)
     with terminal.screen() as shown:
         return campaign.run(_campaign(options, scenarios, clients, extra, place), shown)
+
+
+def _timed(options: argparse.Namespace) -> Scenario | None:
+    """The scenario for which a time was asked for."""
+    if options.soak:
+        return soaked(SOAK, options.soak)
+    return prolonged(QUIET, options.quiet) if options.quiet else None
 
 
 def _place(options: argparse.Namespace, clients: list[ClientSpec]) -> hosting.Place:

@@ -43,6 +43,7 @@ NOTES: Final[dict[str, str]] = {
     "status": "what a broker's log said that it became: node, life, status",
     "parted": "a broker's log said that it lost a backup, its primary or a silent client: node, "
     "life, text",
+    "in_sync": "which backups the primary called in sync, around a quiet time: nodes",
     "aborted": "the run could not be carried through: stage, reason",
 }
 """The kinds of notes (key ``type`` of the event) and what they carry."""

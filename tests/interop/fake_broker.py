@@ -9,7 +9,8 @@ promoted broker soon, ``keep`` says that it changed its public URL, and does not
 nothing that comes again, ``hoard`` never gives anything back, ``hasty`` delays nothing, ``eager``
 keeps something of what is rolled back, ``sloppy`` forgets the first acknowledgement of a
 transaction, ``blind`` takes no notice of selectors, ``absent`` keeps nothing for a subscription
-from which nobody receives, ``amnesia`` knows no durable subscription after a promotion.
+from which nobody receives, ``amnesia`` knows no durable subscription after a promotion,
+``impatient`` drops each client a while after it came.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ ADMIN = ("status", "query", "promote", "others", "set", "configure")
 
 
 FAULT = os.environ.get("FAKE_FAULT", "")
+
+PATIENCE_S = 1.5
 
 SELECTED = {"kind = 0": (0,), "kind BETWEEN 1 AND 2 AND producer LIKE '%.%'": (1, 2)}
 
@@ -92,6 +95,7 @@ class Connection:
         self.state = state
         self.sock = sock
         self.buffer = b""
+        self.began = time.monotonic()
         self.held: dict[tuple, list] = {}
 
     def readable(self) -> bool:
@@ -103,6 +107,8 @@ class Connection:
                 line, self.buffer = self.buffer.split(b"\n", 1)
                 request = json.loads(line)
                 if request["op"] not in ADMIN and self.state.status != "active":
+                    return False
+                if FAULT == "impatient" and time.monotonic() - self.began > PATIENCE_S:
                     return False
                 answer = getattr(self, request["op"])(**request)
                 self.sock.sendall(json.dumps(answer).encode() + b"\n")

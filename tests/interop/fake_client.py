@@ -7,7 +7,8 @@ know), ``mute`` (says nothing), ``babble`` (writes no JSON), ``crash`` (dies in 
 no failover but from the addresses that it is given, and neither holding, delays nor values),
 ``garbler`` (hands out other values than it got), ``clumsy`` (its library has no transactions, and
 rejects nothing), ``drowsy`` (its receivers take a hundred messages and no more, and its first drain
-of a queue finds nothing), ``late`` (its receivers need half a second to begin).
+of a queue finds nothing), ``late`` (its receivers need half a second to begin). ``telling`` makes
+it better: it says that it tells of lost connections.
 """
 
 from __future__ import annotations
@@ -287,6 +288,7 @@ def answer(tasks: Tasks, request: dict) -> None:
     if kind == "init":
         can = ["send", "receive", "resend", "failover_exchange", "hold", "delay", "values"]
         can += ["selector", "subscribe"]
+        can += ["connection_events"] if FAULT == "telling" else []
         can += [] if FAULT == "clumsy" else ["transaction"]
         write(
             "init_ok", in_reply_to=number, client="fake", protocol=2, versions={"fake": "1"},

@@ -35,6 +35,10 @@ def test_the_list(capsys, clients_dir):
         (["--repeat", "many"], "many"),
         (["--soak", "30s", "--messages", "9"], "--soak is a scenario of its own"),
         (["--soak", "30s", "--scenario", "no-fault"], "--soak is a scenario of its own"),
+        (["--quiet", "30s", "--messages", "9"], "--quiet is a scenario of its own"),
+        (["--quiet", "30s", "--scenario", "soak"], "--quiet is a scenario of its own"),
+        (["--quiet", "30s", "--soak", "30s"], "not allowed with argument"),
+        (["--matrix", "--quiet", "30s"], "--matrix is a set of scenarios of its own"),
         (["--draw", "3"], "--draw 3: not one of each protocol, or more than there are"),
         (["--matrix", "ci,nonsense"], "'ci'"),
         (["--matrix", "--scenario", "no-fault"], "--matrix is a set of scenarios of its own"),
@@ -180,6 +184,16 @@ def test_a_soak_from_the_command_line(capsys, clients_dir, monkeypatch):
     assert (scenario.name, scenario.soak_s) == ("soak", 1800)
     assert options.broker_options == ("--trace",)
     assert options.arguments == ("--soak", "1800s", "--broker-option=--trace")
+
+
+def test_a_quiet_hour_from_the_command_line(capsys, clients_dir, monkeypatch):
+    seen = []
+    monkeypatch.setattr("tanist_interop.cli.campaign.run", lambda o, _: seen.append(o) or 0)
+    assert run(capsys, "--quiet", "1h", "--clients-dir", clients_dir)[0] == 0
+    (options,) = seen
+    (scenario,) = options.scenarios
+    assert (scenario.name, scenario.quiet_s) == ("quiet", 3600)
+    assert options.arguments == ("--quiet", "3600s")
 
 
 def test_all_clients_run_unless_some_are_named(clients_dir):

@@ -22,6 +22,8 @@ SLACK_S: Final = 1.0
 """Half a second for the grain of a library's timers, as much for a machine on which a dozen
 programs share two cores."""
 
+SILENT: Final = "the library does not tell when it loses a connection"
+
 LIMITS: Final[dict[str, tuple[float, float, str]]] = {
     "python-qpid": (3.0, 0.0, "looks once an interval only"),
     "js-rhea": (2.0, 1.0, "gives the broker a second to answer its close first"),
@@ -55,10 +57,18 @@ def limit_s(client: str, heartbeat_s: float) -> float:
     return intervals * heartbeat_s + more_s + SLACK_S
 
 
-def losses(run: Run, source: str) -> dict[int, bool]:
+def telling(records: history.Records) -> set[str]:
+    """The programs whose libraries tell when they lose a connection."""
+    return {
+        note.source
+        for note in history.notes(records, "client")
+        if "connection_events" in capabilities(note.event["init_ok"])
+    }
+
+
+def losses(records: history.Records, source: str) -> dict[int, bool]:
     """When a program told that it lost its connection, and whether it gave it up itself, because
     its library had: ``reopened`` says so, for the same reason."""
-    records = run.ops.records
     own = {
         (record.source, event.reason)
         for record, event in history.messages(records, protocol.Reopened)
@@ -87,19 +97,14 @@ def dead(run: Run) -> dict[str, int]:
 
 def prove(run: Run, cast: Cast, cell: Cell) -> None:
     """Judge one client: both its programs."""
-    able = {
-        note.source
-        for note in history.notes(run.ops.records, "client")
-        if "connection_events" in capabilities(note.event["init_ok"])
-    }
-    if not able.issuperset(cast.sources):
-        cell.unable("the library does not tell when it loses a connection")
+    if not telling(run.ops.records).issuperset(cast.sources):
+        cell.unable(SILENT)
         return
     begin, end = window(run)
     quiet = history.mark_time(run.ops.records, "streaming") or 0
     noticed: dict[str, float] = {}
     for source in cast.sources:
-        times = losses(run, source)
+        times = losses(run.ops.records, source)
         after = [t for t in times if begin and t >= begin]
         notice = after[:1] if run.losses in MUST_NOTICE else []
         lost = [t for t, given_up in times.items() if not given_up and t not in notice]

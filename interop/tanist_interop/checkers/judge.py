@@ -23,6 +23,7 @@ from tanist_interop.checkers import (
     outcomes,
     proofs,
     punctual,
+    quiet,
     redelivery,
     rejoin,
     selectors,
@@ -72,6 +73,9 @@ CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     fidelity.NAME: lambda s: fidelity.check(s.ops, s.words("values")),
     proofs.NAME: lambda s: proofs.check(s.ops, s.scenario),
     evidence.NAME: lambda s: evidence.check(s.ops.records),
+    quiet.NAME: lambda s: quiet.check(
+        s.ops, s.number("client_heartbeat_s"), int(s.number("nodes"))
+    ),
     stall.NAME: lambda s: stall.check(s.ops, s.number("link_heartbeat_s")),
     rejoin.NAME: lambda s: rejoin.check(s.ops.records),
     brokers.NAME: lambda s: brokers.check(s.ops),

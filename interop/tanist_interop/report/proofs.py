@@ -18,7 +18,7 @@ from tanist_interop.report.columns import Results, align, programs
 PROOFS: Final[dict[str, tuple[str, ...]]] = {
     "resend": ("total-queue", "failover", "matrix"),
     "requeue": ("outcomes", "redelivery", "order"),
-    "heartbeat": ("stall",),
+    "heartbeat": ("stall", "quiet"),
     "duplicates": ("duplicates",),
     "values": ("fidelity",),
     "brokers": ("brokers", "rejoin"),

@@ -191,6 +191,21 @@ def duplicates_line(figures: Results) -> str:
     return f"{line}; {figures['beside']} connections lost beside the failovers"
 
 
+def quiet_lines(figures: Results) -> list[str]:
+    """What was watched of a quiet time, and who could not tell; empty without one."""
+    if "watched_s" not in figures:
+        return []
+    pauses = ", ".join(f"{name} {pause} s" for name, pause in figures["pauses_s"].items())
+    return [
+        f"quiet for {figures['watched_s']} s, {figures['intervals']} heartbeat intervals of each "
+        f"program: {figures['connections_lost']} connections lost, {figures['dropped']} times a "
+        "broker lost somebody",
+        f"longest pause between two messages: {pauses}",
+        *(f"unsupported: {name}: {why}" for name, why in figures["untold"].items()),
+        *(f"{node} does not tell in its log whom it loses" for node in figures["mute"]),
+    ]
+
+
 def fact_lines(results: Results) -> list[str]:
     """One line per further checker that ran."""
     figures, out = results["figures"], [""]
@@ -205,6 +220,7 @@ def fact_lines(results: Results) -> list[str]:
             f"redelivered: {marks['marked']} marked, {marks['unmarked']} marks missing, "
             f"{marks['unmarked_resent']} sent again unmarked by a library"
         )
+    out += quiet_lines(figures.get("quiet", {}))
     for name, gap in figures.get("stall", {}).get("gap_s", {}).items():
         least, most = figures["stall"]["least_s"], figures["stall"]["most_s"]
         out.append(f"no confirmation to {name} for {gap} s (wanted {least} to {most} s)")

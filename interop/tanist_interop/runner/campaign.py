@@ -42,6 +42,7 @@ from tanist_interop.runner.exchange import Exchange
 from tanist_interop.runner.hosting import Place
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.proofs import Proofs
+from tanist_interop.runner.quiet import Quiet
 from tanist_interop.runner.selectors import Selectors
 from tanist_interop.runner.subscriptions import Subscriptions
 from tanist_interop.runner.transactions import Transactions
@@ -57,6 +58,7 @@ COURSES: Final[dict[str, type[Play]]] = {
     "transactions": Transactions,
     "selectors": Selectors,
     "subscriptions": Subscriptions,
+    "quiet": Quiet,
     "proofs": Proofs,
 }
 

@@ -33,6 +33,20 @@ NO_FAULT: Final = Scenario(
     window=20,
 )
 
+QUIET: Final = Scenario(
+    name="quiet",
+    summary="nothing happens and little is said: heartbeats alone keep connections and links",
+    course="quiet",
+    quiet_s=30.0,
+    reopen=True,
+    acknowledged_min=5,
+    each_min=5,
+    rate_per_s=0.25,
+    window=10,
+    ack_every=1,
+    checks=(*BASE_CHECKS, "quiet"),
+)
+
 STOPPED_BACKUP: Final = Scenario(
     name="stopped-backup",
     summary="SIGSTOP a backup: confirmations stop until its link heartbeat runs out, then go on",
@@ -228,6 +242,7 @@ CATALOGUE: Final[dict[str, Scenario]] = {
     for scenario in (
         KILL_PRIMARY,
         NO_FAULT,
+        QUIET,
         STOPPED_BACKUP,
         BACKUP_ADDRESS_FIRST,
         FAILOVER_EXCHANGE,

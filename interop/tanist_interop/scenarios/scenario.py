@@ -38,7 +38,7 @@ class Scenario:
     course: str = "stream"
     """What is done: ``stream`` messages under a fault, ``trials`` of what is held, ``delays`` of
     what is to come later, ``transactions``, ``selectors``, ``subscriptions``, an ``exchange``
-    of values, or ``proofs`` of what each client saw of a fault."""
+    of values, a ``quiet`` time, or ``proofs`` of what each client saw of a fault."""
     values: tuple[str, ...] = ()
     """What an exchange sends from each program to each: the place in the message, a space, the name
     of the value."""
@@ -55,6 +55,8 @@ class Scenario:
     """Clients are given the backups' addresses before the primary's."""
     soak_s: float = 0.0
     """In place of one fault, faults at random for so long (see ``strikes``)."""
+    quiet_s: float = 0.0
+    """A quiet time lasts so long."""
     failovers_min: int = 0
     """A soak with fewer failovers shows nothing."""
     flows_each: int = 1
@@ -213,6 +215,11 @@ def scaled(scenario: Scenario, acknowledged_min: int) -> Scenario:
         flow_min=max(1, int(scenario.flow_min * factor)) if scenario.flow_min else 0,
         fault_after=(max(1, int(low * factor)), max(1, int(high * factor))),
     )
+
+
+def prolonged(scenario: Scenario, seconds: float) -> Scenario:
+    """The same quiet time for so long; each sender sends now and then until it is over."""
+    return replace(scenario, quiet_s=seconds)
 
 
 def soaked(scenario: Scenario, seconds: float) -> Scenario:

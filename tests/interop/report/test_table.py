@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tanist_interop import protocol
 from tanist_interop.report.results import document
-from tanist_interop.report.table import render, rows, summary
+from tanist_interop.report.table import quiet_lines, render, rows, summary
 
 
 def test_the_table_of_a_good_run(results):
@@ -76,6 +76,28 @@ def test_pauses_and_memory_are_printed(story):
     text = render(story.verdict().as_json(), 1)
     assert "memory of n1: 2 MiB ready" in text
     assert "no confirmation to s for" in text
+
+
+def test_a_quiet_time_is_told_with_its_longest_pauses(results):
+    figures = {
+        "watched_s": 30.0,
+        "intervals": 30,
+        "pauses_s": {"a.send": 4.0, "b": 4.1},
+        "connections_lost": 1,
+        "dropped": 2,
+        "untold": {"b": "the library does not tell"},
+        "mute": ["n2"],
+    }
+    results["figures"]["quiet"] = figures
+    assert quiet_lines(figures) == [
+        "quiet for 30.0 s, 30 heartbeat intervals of each program: 1 connections lost, 2 times a "
+        "broker lost somebody",
+        "longest pause between two messages: a.send 4.0 s, b 4.1 s",
+        "unsupported: b: the library does not tell",
+        "n2 does not tell in its log whom it loses",
+    ]
+    assert set(quiet_lines(figures)) < set(render(results, 1).splitlines())
+    assert quiet_lines({}) == [], "it did not pass"
 
 
 def test_the_summary_adds_up(results):

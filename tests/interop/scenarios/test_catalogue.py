@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tanist_interop.checkers.heartbeat import INTERVALS, interval_s, limit_s
-from tanist_interop.scenarios.catalogue import CATALOGUE, KILL_PRIMARY, SOAK
+from tanist_interop.scenarios.catalogue import CATALOGUE, KILL_PRIMARY, QUIET, SOAK
 from tanist_interop.scenarios.proofs import MATRIX
 from tanist_interop.scenarios.scenario import as_json, soaked
 
@@ -25,6 +25,12 @@ def test_scenarios_make_sense(scenario):
     assert scenario.fault_after[1] < scenario.acknowledged_min or not scenario.fault
     assert ("rejoin" in scenario.checks) == (scenario.heal or scenario.soak_s > 0)
     assert not (scenario.soak_s and scenario.fault)
+
+
+def test_a_quiet_time_has_pauses_that_need_heartbeats_and_enough_messages():
+    assert 1 / QUIET.rate_per_s > 3 * QUIET.client_heartbeat_s
+    assert QUIET.quiet_s * QUIET.rate_per_s > QUIET.each_min
+    assert 20 <= QUIET.quiet_s <= 30, "it is part of every run in CI"
 
 
 def test_twenty_kills_acknowledge_two_hundred_thousand():

@@ -10,6 +10,7 @@ from tanist_interop.scenarios.catalogue import (
     CROWD,
     DELAYED,
     KILL_PRIMARY,
+    QUIET,
     REDELIVERED,
     SOAK,
     STOPPED_BACKUP,
@@ -21,6 +22,7 @@ from tanist_interop.scenarios.scenario import (
     from_some,
     matrix,
     planned,
+    prolonged,
     rate_of_each,
     scaled,
     soaked,
@@ -66,7 +68,7 @@ def test_however_small_a_matrix_stays_one(messages):
 
 
 @pytest.mark.parametrize(
-    "scenario", [REDELIVERED, DELAYED, TYPES], ids=lambda scenario: scenario.name
+    "scenario", [REDELIVERED, DELAYED, TYPES, QUIET], ids=lambda scenario: scenario.name
 )
 def test_without_a_number_of_messages_there_is_nothing_to_scale(scenario):
     assert scaled(scenario, 2_000) == scenario
@@ -90,6 +92,12 @@ def test_a_longer_soak_must_move_more():
     assert double.soak_s == 2 * SOAK.soak_s
     assert double.acknowledged_min == 2 * SOAK.acknowledged_min
     assert double.failovers_min == 2 * SOAK.failovers_min
+
+
+def test_a_longer_quiet_time_is_as_quiet():
+    hour = prolonged(QUIET, 3600)
+    assert hour.quiet_s == 3600
+    assert replace(hour, quiet_s=QUIET.quiet_s) == QUIET
 
 
 def test_in_a_matrix_each_client_sends_to_each():
