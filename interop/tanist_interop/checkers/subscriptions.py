@@ -46,7 +46,8 @@ class Subscription:
     missed: int
     """What else was acknowledged: what came to the topic when a temporary one was not there."""
     moved: int
-    """When the failover was over, 0 if there was none."""
+    """When somebody began to promote, 0 if nobody did: the next broker may serve before who asked
+    for it is told."""
 
     def figures(self) -> dict[str, object]:
         """For reports."""
@@ -97,7 +98,7 @@ class Subscription:
 def subscriptions(ops: Operations) -> list[Subscription]:
     """Every subscription that the drill made."""
     since = history.mark_time(ops.records, "subscribed") or 0
-    moved = history.mark_time(ops.records, "promoted") or 0
+    moved = history.mark_time(ops.records, "promote_begin") or 0
     faults = [note.t for note in history.failovers(ops.records)]
     out = []
     for note in history.notes(ops.records, "subscription"):

@@ -24,6 +24,8 @@ class Topic:
         self.kinds = list(self.programs)
         self.unsure = 21
         """The first message that is confirmed only after the failover."""
+        self.hasty = False
+        """Whether the next broker serves before who promoted it knows."""
         self.prompt = False
         """Whether the receiver of the inactive subscription is back before the next message."""
 
@@ -45,7 +47,9 @@ class Topic:
             self.get(kind, self.early, 3)
         s.ms += 2000
         s.fault()
-        s.mark("promoted", node="n2")
+        s.mark("promote_begin", node="n2")
+        if not self.hasty:
+            s.mark("promoted", node="n2")
         self.receive("i", 4)
         if self.prompt:
             self.get("inactive", self.late, 4)
@@ -118,6 +122,15 @@ def test_what_was_buffered_is_not_of_the_next_broker(topic):
     finding = topic.finding()
     assert finding.problems == ()
     assert missed(finding) == [2, 0, 0]
+
+
+def test_the_next_broker_may_serve_before_its_promotion_is_answered(topic):
+    topic.early["temporary"], topic.late["temporary"] = [(6, 17)], [(24, 30)]
+    topic.hasty = True
+    finding = topic.finding()
+    topic.story.mark("promoted", node="n2")
+    assert check(read(topic.story.records)).problems == finding.problems == ()
+    assert missed(finding) == [6, 0, 0]
 
 
 def test_a_message_that_is_sent_again_is_no_gap(topic):
