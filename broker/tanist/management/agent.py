@@ -191,6 +191,8 @@ class Agent:
         except BrokerError as error:
             return ShortAnswer(failure(request, self.name, error), changes)
         if isinstance(out, Work):
+            if overloaded:  # it changes nothing, and nothing of it was done
+                return self._refusal(request)
             return WorkAnswer(request, self.name, out, changes)
         return ShortAnswer(method_response(request, self.name, out), changes)
 

@@ -50,10 +50,10 @@ class Thing(ManagedObject):
         return {"name": self.key, "pokes": self.pokes}
 
     def methods(self) -> tuple[str, ...]:
-        return ("poke", "refuse", "refuseArguments", "cannot", "work")
+        return ("poke", "refuse", "refuseArguments", "cannot", "work", "look")
 
     def changes(self, method: str) -> bool:
-        return method != "poke"
+        return method not in ("poke", "look")
 
     def call(
         self, method: str, arguments: dict[str, Value], actor: Actor
@@ -65,7 +65,7 @@ class Thing(ManagedObject):
             raise InvalidParameter("by whom?")
         if method == "cannot":
             raise BrokerError(Condition.NOT_IMPLEMENTED, "not in this version")
-        if method == "work":
+        if method in ("work", "look"):
             pieces = arguments.get("pieces")
             assert isinstance(pieces, int)
             return Countdown(pieces)
@@ -364,7 +364,12 @@ def test_arguments_that_are_no_map_are_none(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [request("_query_request", by_class("thing")), call("work", pieces=1)]
+    "message",
+    [
+        request("_query_request", by_class("thing")),
+        call("work", pieces=1),
+        call("look", pieces=1),
+    ],
 )
 def test_an_overloaded_agent_refuses_what_takes_long(agent: Agent, message: Message) -> None:
     (reply,) = replies(agent, message, overloaded=True)
