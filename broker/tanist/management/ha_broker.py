@@ -11,9 +11,13 @@ from uuid import UUID
 
 from mypy_extensions import mypyc_attr
 
+from tanist.core.broker import Broker
 from tanist.core.message import Message
+from tanist.core.notices import Actor
 from tanist.management.agent import ManagedObject
 from tanist.management.codec import decode_request, text_of
+from tanist.management.digest import STANDING, digest
+from tanist.management.managed import Work
 from tanist.management.schema import HA_BROKER
 from tanist.types import BrokerError
 from tanist.wire.amqp010.values import Value
@@ -21,8 +25,9 @@ from tanist.wire.amqp010.values import Value
 PROMOTE: Final = "promote"
 FORCE: Final = "force"
 """Argument of promote, true or false; the original has none."""
-METHODS: Final = (PROMOTE, "setBrokersUrl", "setPublicUrl", "replicate", "unreplicate")
-"""The original's, and one of ours."""
+DIGEST: Final = "digest"
+METHODS: Final = (PROMOTE, "setBrokersUrl", "setPublicUrl", "replicate", "unreplicate", DIGEST)
+"""The original's, and two of ours: the last ones."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -92,6 +97,7 @@ class HaBroker(ManagedObject):
         self,
         operations: HaOperations,
         replication: QueueReplication,
+        broker: Broker,
         system_id: UUID,
         replicate_default: str,
         created_ns: int,
@@ -99,6 +105,7 @@ class HaBroker(ManagedObject):
         super().__init__(HA_BROKER, "ha-broker", created_ns)
         self._operations = operations
         self._replication = replication
+        self._broker = broker
         self._system_id = system_id
         self._replicate_default = replicate_default
 
@@ -118,11 +125,24 @@ class HaBroker(ManagedObject):
         }
 
     def methods(self) -> tuple[str, ...]:
-        """promote, setBrokersUrl, setPublicUrl, replicate, unreplicate."""
+        """promote, setBrokersUrl, setPublicUrl, replicate, unreplicate, digest."""
         return METHODS
 
+    def call(
+        self, method: str, arguments: dict[str, Value], actor: Actor
+    ) -> dict[str, Value] | Work:
+        """Carry out a method of the habroker; only ``digest`` takes long."""
+        if method == DIGEST:
+            return digest(self._broker, self._standing, arguments)
+        return self.invoke(method, arguments)
+
+    def _standing(self) -> dict[str, Value]:
+        operations = self._operations
+        found: dict[str, Value] = {"status": operations.ha_status(), **operations.ha_details()}
+        return {name: found[name] for name in STANDING}
+
     def invoke(self, method: str, arguments: dict[str, Value]) -> dict[str, Value]:
-        """Carry out a method of the habroker; none has out arguments."""
+        """Carry out one of those that are done at once; none has out arguments."""
         if method == PROMOTE:
             self._operations.ha_promote(arguments.get(FORCE) is True)
         elif method == "setBrokersUrl":

@@ -123,6 +123,7 @@ class Management:
                 HaBroker(
                     self._cluster,
                     self._replication,
+                    broker,
                     config.system_id,
                     config.ha_replicate,
                     clock.now_ns,

@@ -8,6 +8,8 @@ import pytest
 
 from tanist.management.ha_broker import METHODS, HaBroker, HaOperations, QueueReplication
 from tanist.wire.amqp010.values import Value
+from tests.broker.core.core_model import make_broker
+from tests.broker.management.management_model import ADMIN
 
 
 class Operations(HaOperations):
@@ -58,7 +60,7 @@ class Replication(QueueReplication):
 
 
 def test_all_properties_are_there() -> None:
-    ha_broker = HaBroker(Operations(), Replication(), UUID(int=3), "all", 77)
+    ha_broker = HaBroker(Operations(), Replication(), make_broker(), UUID(int=3), "all", 77)
     assert ha_broker.name == "org.apache.qpid.ha:habroker:ha-broker"
     assert ha_broker.created_ns == 77
     assert ha_broker.values() == {
@@ -78,9 +80,9 @@ def test_all_properties_are_there() -> None:
 def test_methods_reach_the_node() -> None:
     operations = Operations()
     replication = Replication()
-    ha_broker = HaBroker(operations, replication, UUID(int=3), "all", 0)
+    ha_broker = HaBroker(operations, replication, make_broker(), UUID(int=3), "all", 0)
     assert ha_broker.methods() == METHODS
-    assert ha_broker.invoke("promote", {}) == {}
+    assert ha_broker.call("promote", {}, ADMIN) == {}
     assert ha_broker.invoke("setBrokersUrl", {"url": b"x"}) == {}
     assert ha_broker.invoke("setPublicUrl", {"url": "y"}) == {}
     assert operations.calls == [("promote", ""), ("brokers", "x"), ("public", "y")]

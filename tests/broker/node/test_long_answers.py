@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from tanist.core.digest import PIECE_MESSAGES
 from tanist.core.notices import Actor
 from tanist.management.answers import OBJECTS_PER_MESSAGE
 from tanist.node.long_answers import AHEAD_MAX, IDLE_MAX_S, TAKES_PER_STEP, UNFINISHED_MAX
 from tanist.node.outputs import Send
-from tanist.wire.amqp010.codec import decode_list
+from tanist.wire.amqp010.codec import decode_list, decode_map
 from tanist.wire.amqp010.values import Value
 from tests.broker.node.console import Console
-from tests.broker.node.network import Guest, Host, Network, running
+from tests.broker.node.network import Admin, Guest, Host, Network, promote, running
 
 QUEUES: dict[str, Value] = {"_what": "OBJECT", "_schema_id": {"_class_name": "queue"}}
 """The body of a query for all queues."""
@@ -158,3 +159,98 @@ def test_work_goes_on_without_whoever_asked_for_it() -> None:
     console.start_broker("queueMoveMessages", srcQueue="q", destQueue="r", qty=0)
     host.network.run()
     assert host.node.broker.queues["r"].count == 6_000
+
+
+# -- digests -------------------------------------------------------------------------------
+
+
+def queue_of(host: Host, count: int) -> None:
+    """Messages on the replicated queue q."""
+    session = Guest(host).session()
+    session.do("queue.declare", queue="q")
+    for number in range(count):
+        session.publish("q", b"%d" % number, pump=False)
+    session.client.pump()
+    host.network.advance(0.1)
+
+
+def digests(host: Host) -> dict[str, Value]:
+    """The out arguments of the method digest."""
+    admin = Admin(host)
+    asked = admin.start_call("digest")
+    host.network.advance(0.1)
+    body = admin.answer(asked)
+    assert body is not None, "no answer"
+    out = decode_map(body)["_arguments"]
+    assert isinstance(out, dict)
+    return dict(out)
+
+
+def test_primary_and_backups_have_equal_digests() -> None:
+    network, hosts = running("a", "b", "c")
+    a, b, c = hosts
+    queue_of(a, 3_000)
+    Guest(a).session().do("queue.declare", queue="local", arguments={"qpid.replicate": "none"})
+    found = [digests(host) for host in hosts]
+    assert [out["status"] for out in found] == ["active", "ready", "ready"]
+    assert found[0]["queues"] == found[1]["queues"] == found[2]["queues"]
+    queues = found[0]["queues"]
+    assert isinstance(queues, dict)
+    assert list(queues) == ["q"]
+    for place in ("epoch", "index", "applied", "quiet"):
+        assert found[0][place] == found[1][place] == found[2][place]
+    b.node.broker.queues["q"].entries()[7].message.body = b"other"
+    assert digests(b)["queues"] != queues
+    assert digests(c)["queues"] == queues
+    a.kill()
+    network.advance(3.0)
+    assert promote(c) == ""
+    assert digests(c)["queues"] == queues, "a promotion changes nothing"
+
+
+def test_a_digest_keeps_nobody_waiting() -> None:
+    network, (a, b) = running("a", "b")
+    queue_of(a, 20 * PIECE_MESSAGES)
+    admin, session = Admin(a), Guest(a).session()
+    admin.pump = admin.flush  # type: ignore[method-assign]
+    asked = admin.start_call("digest")
+    published = session.publish("q", b"more", pump=False)
+    session.client.pump = session.client.flush  # type: ignore[method-assign]
+    session.do("execution.sync")
+    steps = confirmed_at = 0
+    while admin.answer(asked) is None:
+        if network.busy:
+            network.step()
+        else:
+            assert a.tick_if_due() or b.tick_if_due()
+        steps += 1
+        if not confirmed_at and published in session.completed:
+            confirmed_at = steps
+    assert steps > 20, "a piece a step"
+    assert 0 < confirmed_at < steps
+
+
+def test_a_backup_that_is_cut_off_holds_up_no_digest() -> None:
+    network, (a, b) = running("a", "b")
+    queue_of(a, 10)
+    b.freeze()
+    Guest(a).session().publish("q", b"not confirmed")
+    network.advance(0.1)
+    queues = digests(a)["queues"]
+    assert isinstance(queues, dict)
+    q = queues["q"]
+    assert isinstance(q, dict)
+    assert q["messages"] == 11
+
+
+def test_too_many_digests_are_refused() -> None:
+    _, (a, _) = running("a", "b")
+    queue_of(a, 12 * PIECE_MESSAGES)
+    admin = Admin(a)
+    admin.pump = admin.flush  # type: ignore[method-assign]
+    asked = [admin.start_call("digest") for _ in range(2 * UNFINISHED_MAX)]
+    a.network.run()
+    errors = [admin.error_of(each) for each in asked]
+    refused = [error for error in errors if error]
+    assert all("ask again later" in str(error) for error in refused)
+    assert UNFINISHED_MAX <= errors.count("") < len(errors)
