@@ -3,7 +3,8 @@
 The commands, options and exit codes of the original, which resource managers and scripts rely on:
 0 for success, 1 for a failed test of ``status`` and for every error. Beyond it: ``--json``,
 ``status --expect primary|backup``, progress and hints in ``status --all`` (``ha_report``),
-``promote`` with or without ``--cluster-manager``, also by force, and ``set`` (``ha_set``).
+``promote`` with or without ``--cluster-manager``, also by force, ``set`` (``ha_set``), and
+``digest`` (``ha_digest``).
 
 The tool connects with the client property ``qpid.ha-admin`` and is therefore let in by backups.
 """
@@ -16,10 +17,12 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from tanist.cli import ha_report, ha_set
+from tanist.cli import ha_digest, ha_report, ha_set
+from tanist.cli.ha_digest import Replicas
 from tanist.cli.ha_report import DETAILS, PRIMARY, Member
 from tanist.cli.ha_set import Change
 from tanist.cli.qmf_client import (
@@ -32,6 +35,7 @@ from tanist.cli.qmf_client import (
 )
 from tanist.ha.url import DEFAULT_PORT, Url, parse_url
 from tanist.management.codec import text_of
+from tanist.management.ha_broker import DIGEST
 from tanist.types import BrokerError
 from tanist.wire.amqp010.values import Value
 
@@ -39,6 +43,8 @@ HA_OBJECT: Final = "org.apache.qpid.ha:habroker:ha-broker"
 HELP: Final = ("help", "help-all")
 STATUSES: Final = ("joining", "catchup", "ready", "recovering", "active", "standalone")
 TIMEOUT_S: Final = 10.0
+DIGEST_TIMEOUT_S: Final = 60.0
+"""A digest of a million messages takes some seconds of a broker that has nothing else to do."""
 TIMEOUT_MAX_S: Final = 86400.0
 """Longest --timeout; nobody waits a day for a status."""
 
@@ -59,6 +65,12 @@ COMMANDS: Final = """commands:
                 --brokers-url URL  the members, as ha-brokers-url
                 --public-url URL   what clients are told, as ha-public-url; '' = nothing
                 --all              every broker of the cluster, also of the new list
+  digest [QUEUE]
+              print name, number of messages and a digest of what is on each queue that is
+              replicated with its messages (or on QUEUE)
+                --all            of every broker of the cluster, compared: exit 0 if all are
+                                 equal, 1 if not or if a broker cannot be asked. Only what
+                                 nobody uses meanwhile can be compared.
   ping        exit 0 if the broker answers within the timeout
   replicate QUEUE REMOTE-BROKER
               keep QUEUE of this broker a copy of QUEUE of REMOTE-BROKER; also with the two
@@ -80,7 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=(*sorted(_COMMANDS), *HELP), metavar="COMMAND")
     parser.add_argument("arguments", nargs="*", metavar="ARGUMENT")
     parser.add_argument("-b", "--broker", metavar="ADDR", help="[user/password@]host[:port]")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="default 10")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="default 10; 60 of digest")
     parser.add_argument("--sasl-mechanism", metavar="MECH", default="")
     parser.add_argument("--sasl-service-name", metavar="NAME", help="accepted, not used")
     parser.add_argument("--ssl-certificate", metavar="FILE", help="TLS is not available yet")
@@ -132,15 +144,16 @@ def _timeout_s(arguments: argparse.Namespace, config: dict[str, str]) -> float:
     """Seconds to wait. Raises: QmfError.
 
     If nobody says how long, it is the heartbeat of the links, as with the original; a promotion,
-    for which the broker asks all other members first, gets ``TIMEOUT_S`` at least.
+    for which the broker asks all other members first, gets ``TIMEOUT_S`` at least, and a digest
+    ``DIGEST_TIMEOUT_S``.
     """
+    least_s = _LEAST_S.get(arguments.command, 0.0)
     if arguments.timeout is not None:
         return read_timeout(str(arguments.timeout))
     text = config.get("ha-heartbeat-interval") or config.get("link-heartbeat-interval") or ""
     if text in ("", "0"):
-        return TIMEOUT_S
-    seconds = read_timeout(text)
-    return max(seconds, TIMEOUT_S) if arguments.command == "promote" else seconds
+        return max(TIMEOUT_S, least_s)
+    return max(read_timeout(text), least_s)
 
 
 class Tool:
@@ -376,6 +389,47 @@ class Tool:
         self._call("unreplicate", {"queue": queue})
         return 0
 
+    def digest(self) -> int:
+        """``digest``: what is on the replicated queues of one broker, or all brokers compared."""
+        if self.arguments.all:
+            return self._digest_all()
+        found = self._digest(self.url)
+        if self.arguments.json:
+            self.show(json.dumps(found.to_json()))
+            return 0
+        for line in ha_digest.lines(found):
+            self.show(line)
+        return 0
+
+    def _digest_all(self) -> int:
+        found: list[Replicas] = []
+        for url in self.brokers():
+            try:
+                found.append(self._digest(url))
+            except QmfError as error:
+                found.append(Replicas(_address(url), error=str(error)))
+        equal = ha_digest.equal(found)
+        if self.arguments.json:
+            rows = [each.to_json() for each in found]
+            differing = [asdict(each) for each in ha_digest.differences(found)]
+            self.show(json.dumps({"equal": equal, "brokers": rows, "differences": differing}))
+        else:
+            for line in ha_digest.report(found):
+                self.show(line)
+        for caution in ha_digest.cautions(found):
+            self.warn(caution)
+        return 0 if equal else 1
+
+    def _digest(self, url: Url) -> Replicas:
+        """What one broker says of its replicated queues. Raises: QmfError."""
+
+        def call(arguments: dict[str, Value]) -> dict[str, Value]:
+            with QmfClient(url, self.options) as client:
+                return client.call(HA_OBJECT, DIGEST, arguments)
+
+        queue = self.arguments.arguments[0] if self.arguments.arguments else ""
+        return ha_digest.ask(_address(url), queue, call)
+
     def ping(self) -> int:
         """``ping``: connect, attach a session, go."""
         with QmfClient(self.url, self.options):
@@ -406,6 +460,7 @@ def _row(member: Member) -> dict[str, object]:
 
 
 _COMMANDS: Final[dict[str, Callable[[Tool], int]]] = {
+    "digest": Tool.digest,
     "ping": Tool.ping,
     "promote": Tool.promote,
     "query": Tool.query,
@@ -415,8 +470,11 @@ _COMMANDS: Final[dict[str, Callable[[Tool], int]]] = {
     "unreplicate": Tool.unreplicate,
 }
 
-_ARGUMENTS: Final = {"replicate": 2, "unreplicate": 1}
-"""How many arguments commands take; none where nothing is said."""
+_ARGUMENTS: Final = {"digest": (0, 1), "replicate": (2, 2), "unreplicate": (1, 1)}
+"""How many arguments commands take, at least and at most; none where nothing is said."""
+
+_LEAST_S: Final = {"promote": TIMEOUT_S, "digest": DIGEST_TIMEOUT_S}
+"""Seconds that commands get unless ``--timeout`` says less."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -429,11 +487,12 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command in HELP:
         parser.print_help()
         return 0
-    wanted = _ARGUMENTS.get(arguments.command, 0)
-    if len(arguments.arguments) != wanted:
+    least, most = _ARGUMENTS.get(arguments.command, (0, 0))
+    if not least <= len(arguments.arguments) <= most:
         parser.print_help(sys.stderr)
+        wanted = f"{most} argument{'s' * (most != 1)}"
         print(
-            f"qpid-ha: {arguments.command} takes {wanted} argument{'s' * (wanted != 1)}",
+            f"qpid-ha: {arguments.command} takes {wanted}{' at most' * (least < most)}",
             file=sys.stderr,
         )
         return 1

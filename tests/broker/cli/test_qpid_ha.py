@@ -380,7 +380,15 @@ def test_without_ha(run) -> None:
 def test_help(run, words: tuple[str, ...]) -> None:
     status, out, _ = run(*words)
     assert status == 0
-    for word in ("status", "query", "promote", "set", "ping", "replicate QUEUE REMOTE-BROKER"):
+    for word in (
+        "status",
+        "query",
+        "promote",
+        "set",
+        "digest [QUEUE]",
+        "ping",
+        "replicate QUEUE REMOTE-BROKER",
+    ):
         assert word in out
 
 
@@ -391,6 +399,7 @@ def test_help(run, words: tuple[str, ...]) -> None:
         ("dance",),
         ("status", "extra"),
         ("set", "n1,n2"),
+        ("digest", "one", "too-many"),
         ("replicate", "only-one"),
         ("unreplicate", "one", "too-many"),
         ("status", "--wrong"),
@@ -472,9 +481,12 @@ def test_the_timeout_follows_the_heartbeat(run, tmp_path: Path, name: str) -> No
         ("promote", "3", 10.0),
         ("promote", "120", 120.0),
         ("status", "0", 10.0),
+        ("digest", "3", 60.0),
+        ("digest", "0", 60.0),
+        ("digest", "120", 120.0),
     ],
 )
-def test_promoting_takes_its_time(
+def test_promotions_and_digests_take_their_time(
     tmp_path: Path, command: str, heartbeat: str, seconds: float
 ) -> None:
     config = tmp_path / "qpidd.conf"
