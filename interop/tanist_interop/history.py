@@ -44,6 +44,8 @@ NOTES: Final[dict[str, str]] = {
     "parted": "a broker's log said that it lost a backup, its primary or a silent client: node, "
     "life, text",
     "in_sync": "which backups the primary called in sync, around a quiet time: nodes",
+    "replicas": "what brokers hold once nothing moves: nodes, of each that answered its status and "
+    "queues, of each of these messages and digest",
     "aborted": "the run could not be carried through: stage, reason",
 }
 """The kinds of notes (key ``type`` of the event) and what they carry."""

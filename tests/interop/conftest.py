@@ -47,6 +47,13 @@ class Story:
         self.note("run", scenario=as_json(scenario), seed=7, command="again")
         for source in ("s", "r", "d"):
             self.program(source, "c")
+        self.replicas(n2="active", n3="ready")
+
+    def replicas(self, **statuses):
+        """These brokers hold the same."""
+        told = {"queues": {"q": {"messages": 0, "digest": "00"}}}
+        nodes = {name: {"status": status, **told} for name, status in statuses.items()}
+        self.note("replicas", nodes=nodes)
 
     def program(self, source, client):
         """A process of a client program is up."""

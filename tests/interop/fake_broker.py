@@ -10,7 +10,8 @@ nothing that comes again, ``hoard`` never gives anything back, ``hasty`` delays 
 keeps something of what is rolled back, ``sloppy`` forgets the first acknowledgement of a
 transaction, ``blind`` takes no notice of selectors, ``absent`` keeps nothing for a subscription
 from which nobody receives, ``amnesia`` knows no durable subscription after a promotion,
-``impatient`` drops each client a while after it came.
+``impatient`` drops each client a while after it came, ``differ`` has backups
+hold something else.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import threading
 import time
 from pathlib import Path
 
-ADMIN = ("status", "query", "promote", "others", "set", "configure")
+ADMIN = ("digest", "status", "query", "promote", "others", "set", "configure")
 
 
 FAULT = os.environ.get("FAKE_FAULT", "")
@@ -125,6 +126,11 @@ class Connection:
 
     def status(self, **_):
         return self.state.status
+
+    def digest(self, **_):
+        other = FAULT == "differ" and self.state.status != "active"
+        queue = {"messages": 3, "digest": "ff" if other else "00"}
+        return json.dumps({"status": self.state.status, "queues": {"q": queue}})
 
     def query(self, **_):
         members = []

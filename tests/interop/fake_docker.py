@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 
 from tanist_interop.docker_api import DockerError, Network
 
@@ -15,6 +16,7 @@ class FakeDocker:
     def __init__(self, *images: str) -> None:
         self.images = set(images)
         self.wishes = {}
+        self.lock = threading.Lock()
         self.codes = {}
         """None while it runs; absent before it was started."""
         self.asked = []
@@ -38,9 +40,14 @@ class FakeDocker:
     def create(self, wish):
         if self.broken and self.broken in (wish.name or ""):
             raise DockerError("no space left")
-        container = f"c{len(self.wishes) + 1}"
-        self.wishes[container] = wish
+        with self.lock:
+            container = f"c{len(self.wishes) + 1}"
+            self.wishes[container] = wish
         return container
+
+    def named(self, name):
+        """The id of the container whose name ends so."""
+        return next(c for c, wish in self.wishes.items() if (wish.name or "").endswith(name))
 
     def start(self, container):
         self.codes[container] = None

@@ -1,4 +1,5 @@
-"""``qpid-ha`` for the stand-in broker: ``status``, ``query --json``, ``promote``, ``set --all``."""
+"""``qpid-ha`` for the stand-in broker: ``status``, ``query --json``, ``digest --json``,
+``promote``, ``set --all``."""
 
 from __future__ import annotations
 

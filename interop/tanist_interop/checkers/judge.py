@@ -26,6 +26,7 @@ from tanist_interop.checkers import (
     quiet,
     redelivery,
     rejoin,
+    replicas,
     selectors,
     stall,
     subscriptions,
@@ -78,6 +79,7 @@ CHECKERS: Final[dict[str, Callable[[Subject], Finding]]] = {
     ),
     stall.NAME: lambda s: stall.check(s.ops, s.number("link_heartbeat_s")),
     rejoin.NAME: lambda s: rejoin.check(s.ops.records),
+    replicas.NAME: lambda s: replicas.check(s.ops.records),
     brokers.NAME: lambda s: brokers.check(s.ops),
     course.NAME: lambda s: course.check(s.ops, int(s.number("acknowledged_min"))),
 }

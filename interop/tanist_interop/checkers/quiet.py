@@ -98,7 +98,7 @@ def check(ops: Operations, heartbeat_s: float, nodes: int) -> Finding:
         for source, pause_s in longest.items()
         if pause_s <= INTERVALS * heartbeat_s
     ]
-    if broken_off is not None:
+    if broken_off is not None and history.mark_time(records, "quiet_end") is None:
         unclear.append(NOT_PASSED)
     if not lost:
         unclear.append("no program tells when it loses its connection")

@@ -17,6 +17,7 @@ nothing was kept. A client that takes no part must be listed in ``CANNOT``.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Final
@@ -68,16 +69,18 @@ class Subscription:
 
     def gap(self, fault: int) -> tuple[int, int]:
         """The numbers between the last message that it got of the broker which was hit, and the
-        first one of the next broker: one that was confirmed after the fault, for others may have
-        been buffered. Empty (0, 0) if it got none."""
+        first one of the next broker, if there is one: announced after the fault, or acknowledged
+        after somebody began to promote. Others may have been buffered."""
         highest = 0
-        for delivery in self.ops.deliveries if self.moved else ():
+        for delivery in self.ops.deliveries:
             for number in range(delivery.first, delivery.last + 1):
-                confirmed = self.ops.acknowledged.time_of((self.producer, number)) or 0
-                if delivery.t > self.moved and confirmed > fault:
+                key = (self.producer, number)
+                announced = self.ops.attempts.time_of(key) or 0
+                acknowledged = self.ops.acknowledged.time_of(key) or 0
+                if delivery.t > self.moved and (announced > fault or acknowledged > self.moved):
                     return highest + 1, number - 1
                 highest = max(highest, number)
-        return 0, 0
+        return highest + 1, sys.maxsize
 
     @property
     def kept(self) -> int:
@@ -110,7 +113,7 @@ def subscriptions(ops: Operations) -> list[Subscription]:
         due = _sent(ops, producer, since, ops.span[1] + 1)
         alone = _alone(ops, tasks, producer, due)
         told = Subscription(kind, str(event["client"]), producer, tasks, alone, 0, moved)
-        if kind == "temporary" and faults:
+        if kind == "temporary" and faults and moved:
             first, last = told.gap(faults[0])
             gap = Messages()
             for part in due.of(producer).common(first, last) if first <= last else ():
@@ -182,6 +185,7 @@ def _alone(
         copies[delivery.producer] += len(delivery)
     return replace(
         ops,
+        attempts=_dated(ops.attempts.only(producer), ops.attempts),
         acknowledged=_dated(acknowledged, ops.acknowledged),
         deliveries=deliveries,
         received=received,

@@ -143,6 +143,11 @@ class Cluster(ABC):
             return None
         return [node for node, address in enumerate(every) if address in ready]
 
+    def digests(self) -> list[dict[str, object] | None]:
+        """What each node holds, as ``qpid-ha digest`` says; None for no answer. Empty if there is
+        no such question."""
+        return self.operator.digests(self.peer_addresses())
+
     def promote(self, node: int) -> None:
         """``qpid-ha promote``. Raises: HostError."""
         self.operator.promote(self.peer_addresses()[node])

@@ -187,9 +187,8 @@ class ContainerCluster(Cluster):
                 if box.code is None and box.name not in early:
                     self.engine.signal(box.container, "SIGCONT")
                     self.engine.signal(box.container, "SIGTERM")
-            with ThreadPoolExecutor() as pool:
-                codes = list(pool.map(self._end, started))
-            for box, code in zip(started, codes, strict=True):
+            for box in started:
+                code = self._end(box)
                 expected = box.expected_dead or (code == 0 and box.name not in early)
                 out.append((box.name, code, expected))
         except DockerError as error:

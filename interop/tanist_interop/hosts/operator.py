@@ -79,6 +79,17 @@ class Operator:
         except (ValueError, KeyError, TypeError) as error:
             raise HostError(f"qpid-ha query --json of {address}: {error!r} in {text!r}") from error
 
+    def digests(
+        self, addresses: list[str], timeout_s: float = TIMEOUT_S
+    ) -> list[dict[str, object] | None]:
+        """What each broker holds (``digest --json``), asked at the same time: ``status``, and
+        ``queues`` by name; None for who does not answer, or with something else."""
+        running = [self._start(address, ["digest", "--json"], timeout_s) for address in addresses]
+        return [
+            _held(*self._finish(address, "digest", process, timeout_s))
+            for address, process in zip(addresses, running, strict=True)
+        ]
+
     def _start(
         self, address: str, arguments: list[str], timeout_s: float
     ) -> subprocess.Popen[bytes]:
@@ -105,3 +116,12 @@ class Operator:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"{time.monotonic():.3f} {address} {verb} -> {code} {text}{trouble}\n")
         return code, text if code == 0 else text + trouble
+
+
+def _held(code: int, text: str) -> dict[str, object] | None:
+    """What of the answer to ``digest --json`` is needed, None if it is none."""
+    try:
+        told = json.loads(text) if code == 0 else None
+        return told and {"status": told["status"], "queues": told["queues"]}
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -56,6 +56,7 @@ def of_run(run: Results, records: Iterable[history.Record]) -> str:
         clients=[[name, *_counts(sums)] for name, sums in run["clients"].items()],
         pairs=_pairs(run),
         trials=table.trial_rows(run),
+        replicas=table.replica_rows(run),
         values=fidelity.rows(run),
         reasons=run["figures"].get("fidelity", {}).get("reasons", {}),
         splits=_rows(found),

@@ -21,7 +21,7 @@ PROOFS: Final[dict[str, tuple[str, ...]]] = {
     "heartbeat": ("stall", "quiet"),
     "duplicates": ("duplicates",),
     "values": ("fidelity",),
-    "brokers": ("brokers", "rejoin"),
+    "brokers": ("brokers", "rejoin", "replicas"),
 }
 """Each proof and the checkers that it is made of where nobody judges client by client."""
 

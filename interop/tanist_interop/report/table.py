@@ -119,6 +119,18 @@ def subscription_lines(results: Results) -> list[str]:
     return ["", *align(out)]
 
 
+def replica_rows(results: Results) -> list[list[str]]:
+    """Heading and a row per broker that said what it holds; empty if none did."""
+    found = results["figures"].get("replicas", {}).get("nodes", [])
+    if not found:
+        return []
+    out = [["replica", "status", "queues", "messages", "digest"]]
+    for each in found:
+        numbers = [f"{each['queues']:,}", f"{each['messages']:,}"]
+        out.append([each["node"], each["status"], *numbers, each["digest"]])
+    return out
+
+
 def _trial(trial: Results | None) -> str:
     if trial is None or trial["unsupported"]:
         return "-" if trial is None else "unsupported"
@@ -261,6 +273,8 @@ def render(results: Results, seconds: float) -> str:
     out += subscription_lines(results)
     out += failover_lines(results)
     out += fact_lines(results)
+    replicas = replica_rows(results)
+    out += align(replicas) if replicas else []
     out += [f"not judged: {text}" for text in results["context"].get("unjudged", [])]
     for missing in results["context"].get("not_run", []):
         reason, remedy = missing["reason"], missing["remedy"]

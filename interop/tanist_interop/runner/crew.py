@@ -101,7 +101,7 @@ class Crew:
         self.acknowledged: Counter[str] = Counter()
         self.received: dict[str, Numbers] = {}
         self.reopened: Counter[str] = Counter()
-        self._watched: dict[tuple[str, int], Numbers] = {}
+        self._watched: dict[tuple[str, int, str], Numbers] = {}
         self.closing = False
         self._start_program = start_program
         self._tick = tick
@@ -120,12 +120,13 @@ class Crew:
         for name, spec in wanted:
             log = self.folder / f"{name}.log"
             log.touch()
-            added.append(Member(name, spec, self._start_program(name, spec, log, self.inbox)))
+            member = Member(name, spec, self._start_program(name, spec, log, self.inbox))
+            self.members[name] = member  # from now on it is ended, whatever becomes of the others
+            added.append(member)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(lambda member: member.program.start(), added))
         self._moved = time.monotonic()
         for member in added:
-            self.members[member.name] = member
             self.tell(member, protocol.Init(member.next_id(), member.name, protocol.VERSION))
             member.honesty_id = member.next_id()
             member.program.write(f'{{"type":"{HONESTY_REQUEST}","id":{member.honesty_id}}}')
@@ -142,9 +143,9 @@ class Crew:
         member.program.write(protocol.encode(request))
         return request.id
 
-    def watch(self, member: Member, task: int, numbers: Numbers) -> None:
-        """Put what a receiver is given there, too."""
-        self._watched[member.name, task] = numbers
+    def watch(self, member: Member, task: int, producer: str, numbers: Numbers) -> None:
+        """Put what a receiver is given of this producer there, too."""
+        self._watched[member.name, task, producer] = numbers
 
     def call(self, told: list[tuple[Member, int]], stage: str) -> None:
         """Wait until each of these requests is done. Raises: DrillError if one is not."""
@@ -246,7 +247,7 @@ class Crew:
             self._moved = time.monotonic()
         elif isinstance(batch, protocol.Received):
             numbers = self.received.setdefault(batch.producer, Numbers())
-            watched = self._watched.get((member.name, batch.task))
+            watched = self._watched.get((member.name, batch.task, batch.producer))
             for first, last in batch.sns:
                 numbers.add(first, last)
                 if watched is not None:

@@ -27,7 +27,7 @@ class Delays(Play):
         able = [name for name in names if "delay" in self._member(name, "send").capabilities]
         if not able:
             raise DrillError("no client here can delay messages")
-        self.flows = from_some(able, names)
+        self.flows = self._addressed(from_some(able, names))
 
     def stream(self) -> None:
         """As in any run, and wait until the senders are done."""

@@ -23,7 +23,7 @@ class Exchange(Play):
     clients: list[str]
 
     def stages(self) -> tuple[Stage, ...]:
-        return (self.launch, self.muster, self.connect, self.exchange, self.drain)
+        return (self.launch, self.muster, self.connect, self.exchange, self.compare, self.drain)
 
     def muster(self) -> None:
         """Who is here, and knows values?"""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tanist_interop import protocol
+from tanist_interop.checkers import replicas
 from tanist_interop.checkers.judge import Verdict, judge
 from tanist_interop.drivers.registry import ClientSpec
 from tanist_interop.faults.process import Fault
@@ -26,7 +27,7 @@ from tanist_interop.report import terminal
 from tanist_interop.runner import statuses
 from tanist_interop.runner.crew import Crew, DrillError, Member, StartProgram
 from tanist_interop.runner.soak import Soak
-from tanist_interop.runner.warden import Cluster, Warden
+from tanist_interop.runner.warden import Cluster, Warden, name_of
 from tanist_interop.scenarios.scenario import (
     Flow,
     Scenario,
@@ -46,6 +47,12 @@ CATCH_UP_S: Final = 5.0
 AGAIN_S: Final = 5.0
 """A queue that lacks what was acknowledged is empty when it gave nothing for so long: programs and
 brokers may stand still for a moment, and that is no loss."""
+
+BEGIN_S: Final = 60.0
+"""Every receiver has begun within this, or never."""
+
+AGREE_S: Final = 5.0
+"""A backup that lacks something for so long after the last word of a client lacks it for good."""
 
 SOAK_PROGRESS_S: Final = 5.0
 """Between two lines about a soak."""
@@ -112,7 +119,7 @@ class Play:
         """What is done, in order."""
         return (
             self.launch, self.muster, self.connect, self.stream,
-            self.strike, self.finish, self.drain,
+            self.strike, self.finish, self.compare, self.drain,
         )  # fmt: skip
 
     def launch(self) -> None:
@@ -131,11 +138,14 @@ class Play:
         """Who is here, and who sends to whom?"""
         able = self._able()
         members = self.crew.members.values()
-        flows = planned(self.scenario, [spec.name for spec in able])
-        self.flows = [replace(f, queue=self.cluster.address_of(f.queue)) for f in flows]
+        self.flows = self._addressed(planned(self.scenario, [spec.name for spec in able]))
         if not any(map(drains, self._up())):
             self._add_drainer(able)
             self.crew.wait(lambda: all(m.state != "starting" for m in members), "greeting clients")
+
+    def _addressed(self, flows: list[Flow]) -> list[Flow]:
+        """The flows with their queues as clients of this host call them."""
+        return [replace(flow, queue=self.cluster.address_of(flow.queue)) for flow in flows]
 
     def _able(self) -> list[ClientSpec]:
         """The clients that greeted. One that cannot run here is noted and left out."""
@@ -262,6 +272,26 @@ class Play:
             return not going and min(self._received()) >= s.flow_min
 
         self.crew.wait(enough, "streaming")
+
+    def compare(self) -> None:
+        """Note what each broker holds, now that nothing moves: as soon as they agree, or what they
+        say after some time."""
+        until = time.monotonic() + AGREE_S
+        told = self._held()
+        while told and not replicas.equal(told) and time.monotonic() < until:
+            self._pause(0.3)
+            told = self._held()
+        self._note("replicas", nodes=told)
+
+    def _held(self) -> dict[str, replicas.Answer]:
+        """By name what each broker says that it holds; of one that lives and does not say it
+        ``queues`` is None."""
+        told: dict[str, replicas.Answer] = {}
+        for node, answer in enumerate(self.cluster.digests()):
+            status = "" if answer else self.cluster.statuses([node])[0]
+            if answer or status:
+                told[name_of(node)] = answer or {"status": status, "queues": None}
+        return told
 
     def drain(self) -> None:
         """A fresh client takes what is left. Where that is not all, it looks again, and longer."""
@@ -401,7 +431,7 @@ class Play:
     def _wait_receivers(self) -> None:
         """Wait until every flow has a receiver that works: a library may take seconds to begin, and
         what it does to begin it does not do again by itself after a failover."""
-        self.crew.wait(lambda: min(self._received()) > 0, "before the fault")
+        self.crew.wait(lambda: min(self._received()) > 0, "before the fault", BEGIN_S)
 
     def _begin_fault(self) -> Fault:
         self.warden.look()

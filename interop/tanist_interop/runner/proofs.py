@@ -110,7 +110,7 @@ class Proofs(Play):
     def stages(self) -> tuple[Stage, ...]:
         return (
             self.launch, self.muster, self.connect, self.load, self.hold, self.stream,
-            self.strike, self.requeue, self.finish, self.drain,
+            self.strike, self.requeue, self.finish, self.compare, self.drain,
         )  # fmt: skip
 
     def launch(self) -> None:

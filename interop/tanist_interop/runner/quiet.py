@@ -23,7 +23,8 @@ class Quiet(Play):
 
     def stages(self) -> tuple[Stage, ...]:
         return (
-            self.launch, self.muster, self.connect, self.stream, self.rest, self.finish, self.drain,
+            self.launch, self.muster, self.connect, self.stream, self.rest, self.finish,
+            self.compare, self.drain,
         )  # fmt: skip
 
     def rest(self) -> None:

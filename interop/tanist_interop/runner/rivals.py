@@ -40,7 +40,8 @@ FAULTS: Final[dict[str, tuple[str, ...]]] = {
 brokers at once than a cluster that decides by majority can miss."""
 
 OURS: Final = {
-    "stall": "that nothing is confirmed while a backup hangs is a promise of our brokers"
+    "stall": "that nothing is confirmed while a backup hangs is a promise of our brokers",
+    "replicas": "what each broker holds only ours tell",
 }
 """Checkers that only our brokers can be judged by, and why."""
 

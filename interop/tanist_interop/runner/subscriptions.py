@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tanist_interop.checkers.ranges import Numbers
 from tanist_interop.runner.crew import DrillError, Member
-from tanist_interop.runner.play import AGAIN_S, Play, Stage
+from tanist_interop.runner.play import AGAIN_S, BEGIN_S, Play, Stage
 from tanist_interop.scenarios.scenario import Flow
 from tanist_interop.scenarios.subscriptions import INACTIVE, TEMPORARY, Subscription, subscribed
 
@@ -36,7 +36,7 @@ class Subscriptions(Play):
     def stages(self) -> tuple[Stage, ...]:
         return (
             self.launch, self.muster, self.connect, self.stream, self.leave, self.strike,
-            self.come_back, self.finish, self.drain,
+            self.come_back, self.finish, self.compare, self.drain,
         )  # fmt: skip
 
     def muster(self) -> None:
@@ -64,7 +64,7 @@ class Subscriptions(Play):
             send = replace(self._send(sender, flow), topic=True)
             self.senders.append((sender, self.crew.tell(sender, send)))
         self.crew.call(self.senders, "starting senders")
-        self.crew.wait(lambda: all(s.got for s in self.subscribers), "subscribing")
+        self.crew.wait(lambda: all(s.got for s in self.subscribers), "subscribing", BEGIN_S)
         self.crew.mark("subscribed")
         self.crew.mark("streaming")
 
@@ -75,9 +75,14 @@ class Subscriptions(Play):
         self._progress("inactive subscriptions have no receiver")
 
     def come_back(self) -> None:
-        """Receive from the inactive subscriptions again."""
+        """Receive from the inactive subscriptions again, and see the others go on."""
+        before = {id(each): len(each.got) for each in self.subscribers}
         self._subscribe(self._inactive())
         self._progress("their receivers are back")
+        self.crew.wait(
+            lambda: all(len(each.got) > before[id(each)] for each in self.subscribers),
+            "receiving after the failover", BEGIN_S,
+        )  # fmt: skip
 
     def finish(self) -> None:
         """Enough acknowledged: stop the senders; every subscription is given what it lacks."""
@@ -119,7 +124,7 @@ class Subscriptions(Play):
             plain = self._receive(member, flow)
             receive = replace(plain, topic=True, subscription=subscription.name)
             task = (member, self.crew.tell(member, receive))
-            self.crew.watch(member, receive.id, each.got)
+            self.crew.watch(member, receive.id, subscription.producer, each.got)
             each.tasks.append(task)
             told.append(task)
         self.crew.call(told, "subscribing")

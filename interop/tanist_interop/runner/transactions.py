@@ -28,7 +28,7 @@ class Transactions(Play):
         for name in names:
             if name not in able:
                 self._note("unable", client=name, reason="it has no transactions")
-        self.flows = from_some(able, names)
+        self.flows = self._addressed(from_some(able, names))
 
     def _receive(self, receiver: Member, flow: Flow) -> protocol.Receive:
         plain = super()._receive(receiver, flow)

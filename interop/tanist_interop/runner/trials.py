@@ -40,7 +40,7 @@ class Trials(Play):
     def stages(self) -> tuple[Stage, ...]:
         return (
             self.launch, self.muster, self.connect, self.load, self.hold, self.settle,
-            self.fail_over, self.drain,
+            self.fail_over, self.compare, self.drain,
         )  # fmt: skip
 
     def muster(self) -> None:

@@ -140,7 +140,7 @@ REDELIVERED: Final = Scenario(
     acknowledged_min=100,
     each_min=1,
     fault_after=(1, 2),
-    checks=("course", "outcomes", "brokers"),
+    checks=("course", "outcomes", "brokers", "replicas"),
 )
 
 DELAYED: Final = Scenario(
@@ -154,7 +154,7 @@ DELAYED: Final = Scenario(
     each_count=50,
     fault_after=(50, 60),
     delay_ms=5_000,
-    checks=("course", "total-queue", "punctual", "redelivery", "duplicates", "brokers"),
+    checks=("course", "total-queue", "punctual", "redelivery", "duplicates", "brokers", "replicas"),
 )
 
 TRANSACTIONS: Final = Scenario(
@@ -205,7 +205,7 @@ SUBSCRIBED: Final = Scenario(
     window=10,
     prefetch=20,
     ack_every=5,
-    checks=("course", "subscriptions", "failover", "brokers"),
+    checks=("course", "subscriptions", "failover", "brokers", "replicas"),
 )
 
 TYPES: Final = Scenario(
@@ -214,7 +214,7 @@ TYPES: Final = Scenario(
     course="exchange",
     values=EXCHANGED,
     acknowledged_min=0,
-    checks=("course", "fidelity", "brokers"),
+    checks=("course", "fidelity", "brokers", "replicas"),
 )
 
 JMS_SINGLEBROKER: Final = replace(

@@ -11,7 +11,15 @@ import random
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-BASE_CHECKS: Final = ("course", "total-queue", "order", "redelivery", "duplicates", "brokers")
+BASE_CHECKS: Final = (
+    "course",
+    "total-queue",
+    "order",
+    "redelivery",
+    "duplicates",
+    "brokers",
+    "replicas",
+)
 """What every run is judged by."""
 
 

@@ -26,6 +26,7 @@ class Tale:
         for source in ("x.send", "x.receive"):
             s.add(source, {"type": "client", "init_ok": self.told, "offset_ns": 0})
         s.program("d", "x")
+        s.replicas(n2="active", n3="ready")
         s.note(
             "cast", client="x", sender="x.send", receiver="x.receive",
             producers=self.producers, unsupported=unsupported,

@@ -187,7 +187,17 @@ def test_a_subscription_with_nothing_after_the_failover_shows_nothing(topic, kin
     topic.late[kind] = []
     finding = topic.finding()
     assert "got nothing after the failover" in " ".join(finding.problems)
-    assert finding.valid is not Valid.TRUE
+    assert finding.valid is (Valid.UNKNOWN if kind == "temporary" else Valid.FALSE)
+
+
+def test_messages_of_another_topic_are_found(topic, story):
+    story.told("x", protocol.Send(3, "another", "q", 1, 0, topic=True))
+    story.sent((1, 5), source="x", producer="q")
+    story.told("a", protocol.Receive(3, "topic", 10, 1, topic=True))
+    story.batch(protocol.Received, [(1, 2)], "a", "q", 3, redelivered=False)
+    finding = topic.finding()
+    assert finding.valid is Valid.FALSE
+    assert "the active subscription of a to p: 2 unexpected: q:1, q:2" in finding.problems
 
 
 def test_if_nothing_was_kept_nothing_is_shown(topic):

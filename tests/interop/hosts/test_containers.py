@@ -31,9 +31,9 @@ def asked(engine, cluster):
 
 def test_a_node_is_an_address_and_a_broker_inside_of_it(cluster, engine, tmp_path):
     assert cluster.addresses() == ["172.20.7.10:5672", "172.20.7.11:5672"]
-    holder, _, broker, _ = engine.wishes.values()
+    holder, broker = (engine.wishes[engine.named(name)] for name in ("-n1-address", "-n1"))
     assert (holder.image, holder.address) == (IMAGE, "172.20.7.10")
-    assert (broker.image, broker.inside_of) == (IMAGE, "c1")
+    assert (broker.image, broker.inside_of) == (IMAGE, engine.named("-n1-address"))
     assert broker.user == f"{os.getuid()}:{os.getgid()}"
     assert broker.folder == tmp_path
     assert not broker.init, "signals are for the broker"
@@ -60,7 +60,7 @@ def test_killed_and_started_again(cluster, engine, tmp_path):
     assert cluster.memory_bytes(0) == 7_000_000
     assert (cluster.life(0), cluster.life(1)) == (2, 1)
     again = list(engine.wishes.values())[-1]
-    assert again.inside_of == "c1", "on the old address"
+    assert again.inside_of == engine.named("-n1-address"), "on the old address"
     assert f"--log-to-file={tmp_path}/n1.2.log" in again.command
     assert ("n1", tmp_path / "n1.2.log") in cluster.logs()
     assert cluster.stop() == [("n1", 0, True), ("n2", 0, True)]
@@ -85,7 +85,7 @@ def test_a_hanging_broker_gets_the_signals_of_the_local_host(cluster, engine):
 
 
 def test_who_dies_by_itself_is_noticed(cluster, engine):
-    engine.codes["c3"] = 3
+    engine.codes[engine.named("-n1")] = 3
     with pytest.raises(HostError, match="n1 ended by itself with code 3"):
         cluster.check_alive()
     assert cluster.stop() == [("n1", 3, False), ("n2", 0, True)]

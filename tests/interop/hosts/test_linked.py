@@ -157,7 +157,8 @@ def boxes(tmp_path):
 
 
 def brokers(subject):
-    return [wish for wish in subject.engine.wishes.values() if wish.inside_of]
+    found = [wish for wish in subject.engine.wishes.values() if wish.inside_of]
+    return sorted(found, key=lambda wish: wish.name)
 
 
 def test_containers_reach_each_other_by_routes_of_this_machine(boxes):

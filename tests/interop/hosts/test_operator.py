@@ -51,6 +51,20 @@ def test_nobody_else_knows_who_is_ready(tmp_path):
     assert operator(tmp_path, "import sys; sys.exit(1)").ready_members("x:1") is None
 
 
+def test_digests_are_what_brokers_say_or_nothing(tmp_path):
+    held = {"status": "ready", "queues": {"q": {"messages": 3, "digest": "00"}}}
+    text = json.dumps({**held, "epoch": 2})
+    code = f"import sys; print({text!r}) if sys.argv[2] == 'x:1' else sys.exit(1)"
+    subject = operator(tmp_path, code)
+    assert subject.digests(["x:1", "x:2"]) == [held, None]
+    assert "x:1 digest -> 0" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("text", ["ready", '{"status": "ready"}', "[1]"])
+def test_a_digest_that_is_none_is_no_answer(tmp_path, text):
+    assert operator(tmp_path, f"print({text!r})").digests(["x:1"]) == [None]
+
+
 @pytest.mark.parametrize(
     "text", ["Status: active", "[]", '{"status": "active"}', '{"status":"active","members":[{}]}']
 )

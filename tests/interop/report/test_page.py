@@ -58,7 +58,7 @@ def test_a_run_has_everything_on_its_page(read, story):
                  "first confirmation", f"5{NBSP}ms"):  # fmt: skip
         assert text in found.texts, text
     assert any(text.startswith("All 20 messages") for text in found.texts)
-    assert any(text.startswith("Digests of the replicas are not recorded") for text in found.texts)
+    assert any(text.startswith("What each broker held once nothing moved") for text in found.texts)
 
 
 def test_a_page_needs_no_network(story):

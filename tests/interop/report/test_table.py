@@ -200,3 +200,18 @@ def test_subscriptions_have_a_row_each(results):
     assert ["b", "a.1", "temporary", "1,200", "-", "7"] in rows
     assert ["c", "a.1", "active", "1,200", "-", "-"] in rows
     assert ["d", "a.1", "inactive", "1,200", "80", "-"] in rows
+
+
+def test_replicas_have_a_row_each(results):
+    same = {"queues": 2, "messages": 1200, "digest": "00ff"}
+    results["figures"]["replicas"] = {
+        "nodes": [
+            {"node": "n1", "status": "active", **same},
+            {"node": "n2", "status": "ready", **same},
+        ]
+    }
+    rows = [line.split() for line in render(results, 1).splitlines()]
+    assert ["n1", "active", "2", "1,200", "00ff"] in rows
+    assert ["n2", "ready", "2", "1,200", "00ff"] in rows
+    results["figures"]["replicas"] = {"nodes": []}
+    assert "replica" not in render(results, 1)

@@ -102,6 +102,23 @@ def test_programs_are_started_and_ended_together(journal, tmp_path):
     assert {member.state for member in members} == {"gone"}
 
 
+def test_one_that_cannot_be_started_does_not_keep_the_others_from_being_ended(journal, tmp_path):
+    class Broken(Program):
+        def start(self):
+            if self.name == "b":
+                raise OSError("no more processes")
+
+        def end(self):
+            ended.append(self.name)
+
+    ended = []
+    crew = Crew(journal, tmp_path, Broken)
+    with pytest.raises(OSError, match="no more processes"):
+        crew.add_all([(name, SPEC) for name in "abc"])
+    crew.end()
+    assert sorted(ended) == ["a", "b", "c"]
+
+
 def test_an_honest_program_is_up(journal, tmp_path):
     crew, member = muster(journal, tmp_path)
     assert member.state == "up"
@@ -194,9 +211,10 @@ def test_what_a_watched_receiver_is_given_is_kept_apart(journal, tmp_path):
     member, other = crew.add("a", SPEC), crew.add("b", SPEC)
     crew.pump(0.0)
     numbers = Numbers()
-    crew.watch(member, 7, numbers)
+    crew.watch(member, 7, "p", numbers)
     for who, task, sns in ((member, 7, [[1, 3]]), (member, 8, [[4, 5]]), (other, 7, [[6, 6]])):
         who.program.say(protocol.Received(1, task, "p", sns, False))
+    member.program.say(protocol.Received(1, 7, "q", [[9, 9]], False))
     crew.pump(0.0)
     assert numbers == Numbers((1, 3))
     assert crew.received["p"] == Numbers((1, 6))

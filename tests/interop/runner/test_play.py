@@ -105,6 +105,24 @@ def test_the_fault_waits_for_receivers_to_have_begun(play, monkeypatch):
     assert max(first.values()) < history.fault_time(records)
 
 
+def test_replicas_that_differ_are_found(play, monkeypatch):
+    monkeypatch.setenv("FAKE_FAULT", "differ")
+    monkeypatch.setattr("tanist_interop.runner.play.AGREE_S", 0.2)
+    verdict, _ = play("no-fault", messages=200)
+    assert verdict.valid is Valid.FALSE
+    problems = only(verdict, "replicas")
+    assert "replicas: q: n1 has 3 messages, n2 as many with other content" in problems
+
+
+def test_brokers_that_do_not_tell_what_they_hold_show_nothing(play, monkeypatch):
+    monkeypatch.setattr(LocalCluster, "digests", lambda self: [None] * 3)
+    verdict, _ = play("no-fault", messages=200)
+    assert verdict.valid is Valid.UNKNOWN
+    assert only(verdict, "replicas") == [
+        "replicas: nothing to compare: n1 is active, n2 is ready, n3 is ready"
+    ]
+
+
 def test_what_is_going_on_is_told_apart_from_what_was_done(tmp_path):
     class Shown(terminal.Screen):
         passing = ()

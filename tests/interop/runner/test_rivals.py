@@ -84,17 +84,20 @@ def test_a_scenario_is_taken_as_it_is_but_for_what_is_ours(standin):
     played = rivals.adapted(profile, subject)
     assert (played.nodes, played.durable, played.broker_options) == (2, True, ())
     assert "stall" in subject.checks
-    assert played.checks == tuple(name for name in subject.checks if name != "stall")
-    assert rivals.unjudged(profile, subject)[0].startswith("stall: ")
+    ours = ("stall", "replicas")
+    assert played.checks == tuple(name for name in subject.checks if name not in ours)
+    told = rivals.unjudged(profile, subject)
+    assert [text.split(": ")[0] for text in told[:2]] == list(ours)
 
 
 def test_what_nobody_can_judge_depends_on_the_profile(standin):
     subject = ALL["kill-primary"]
-    (memory,) = rivals.unjudged(find(str(standin())), subject)
+    replicas, memory = rivals.unjudged(find(str(standin())), subject)
+    assert replicas.startswith("replicas: ")
     assert "memory" in memory
     profile = find(str(standin(without=("pid", "ready"))))
     told = rivals.unjudged(replace(profile, bad_lines=()), subject)
-    assert [text.split(" (")[0] for text in told[1:]] == [
+    assert [text.split(" (")[0] for text in told[2:]] == [
         "brokers: logs",
         "brokers: whether one ended by itself",
         "rejoin: more than that a broker takes connections",
@@ -145,6 +148,14 @@ def test_a_leader_is_killed_and_another_one_elected(played):
     assert all(flow["lost"] == 0 for flow in results["flows"])
     assert "not judged: brokers: memory" in said
     assert "they chose a primary" in said
+
+
+@pytest.mark.parametrize("name", ["transactions", "selectors"])
+def test_queues_have_their_own_addresses_in_every_course(played, name):
+    code, results, _ = played(name, 300)
+    assert results["problems"] == []
+    assert code == 0
+    assert all(flow["lost"] == 0 for flow in results["flows"])
 
 
 def test_the_proofs_of_a_killed_leader(played):
