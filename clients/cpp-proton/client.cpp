@@ -32,6 +32,7 @@
 #include <proton/version.h>
 #include <proton/work_queue.hpp>
 
+#include "members.hpp"
 #include "reporter.hpp"
 #include "tasks.hpp"
 #include "value_tasks.hpp"
@@ -51,7 +52,7 @@ constexpr int RETRY_MAX_MS = 500;
 const std::vector<std::string> CAPABILITIES{"send",           "receive",           "heartbeat", "reconnect", "redelivered",
                                             "delivery_count", "connection_events", "reopen",    "hold",
                                             "selector",       "subscribe",         "delay",     "values",
-                                            "auth"};
+                                            "auth",           "failover_exchange"};
 
 class Client final : public proton::messaging_handler, public Home {
 public:
@@ -85,6 +86,7 @@ private:
     void carry_out(const std::string& type, const json& request);
     void init(const json& request);
     void connect(const json& request);
+    void told(const std::vector<std::string>& urls);
     void begin(const std::string& type, const json& request);
     void settle(const json& request);
     void stop(const json& request);
@@ -105,7 +107,8 @@ private:
     json wanted_ = json::object(); // the request that told how to connect
     proton::connection_options wanted_options_;
     proton::connection connection_;
-    std::vector<std::unique_ptr<Task>> tasks_; // all there ever were
+    std::unique_ptr<MembersTask> members_;
+    std::vector<std::unique_ptr<Task>> tasks_; // all others there ever were
     std::map<std::int64_t, Task*> running_;
     std::vector<Reopening> reopening_;
     std::string reopen_reason_;
@@ -207,7 +210,7 @@ void Client::init(const json& request) {
 
 void Client::connect(const json& request) {
     const std::string failover = request.value("failover", "addresses");
-    if (failover != "addresses") {
+    if (failover != "addresses" && failover != "exchange") {
         report_.reply("unsupported", request["id"], {{"request", "connect"}, {"reason", "failover " + failover}});
         return;
     }
@@ -217,7 +220,17 @@ void Client::connect(const json& request) {
     wanted_options_ = options(request);
     wanted_ = request;
     connecting_ = true;
+    if (failover == "exchange") {
+        members_ = std::make_unique<MembersTask>(*this, [this](const auto& urls) { told(urls); });
+        running_[members_->id()] = members_.get();
+    }
     open_connection();
+}
+
+// The next try, and those after it, go to these.
+void Client::told(const std::vector<std::string>& urls) {
+    wanted_options_.failover_urls(urls);
+    connection_.update_options(proton::connection_options().failover_urls(urls));
 }
 
 void Client::open_connection() {

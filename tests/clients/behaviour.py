@@ -195,15 +195,18 @@ class ClientBehaviour:
 
     def test_it_is_honest_about_requests(self, client, backup):
         driven = client(self.NAME)
-        driven.init()
+        hello = driven.init()
         driven.program.write('{"type":"no-such-request","id":90}')
         answer = driven.answer(90)
         assert isinstance(answer, protocol.Unsupported)
         assert answer.request == "no-such-request"
         early = driven.call(protocol.Send, "q", "p", 1, 1)
         assert isinstance(early, protocol.Failed)
-        exchange = driven.call(protocol.Connect, [backup.address], 0, failover="exchange")
-        assert isinstance(exchange, protocol.Unsupported)
+        if "failover_exchange" not in hello.capabilities:
+            exchange = driven.call(protocol.Connect, [backup.address], 0, failover="exchange")
+            assert isinstance(exchange, protocol.Unsupported)
+        nowhere = driven.call(protocol.Connect, [backup.address], 0, failover="nowhere")
+        assert isinstance(nowhere, protocol.Unsupported)
         bad = driven.call(protocol.Connect, [backup.address], 0, options={"no-such": "1"})
         assert isinstance(bad, protocol.Failed)
         assert "no-such" in bad.reason
