@@ -62,7 +62,7 @@ def check(ops: Operations) -> Finding:
     """All that was selected and nothing else."""
     found = {wish.task: wish for wish in wishes(ops)}
     modulus = {send.producer: send.kinds for send in ops.senders.values()}
-    moved = history.mark_time(ops.records, "promoted") or 0
+    moved = history.mark_time(ops.records, "promote_begin") or 0
     left: Counter[tuple[Task, Task]] = Counter()
     others = 0
     for delivery in ops.deliveries:

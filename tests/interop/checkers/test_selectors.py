@@ -23,7 +23,7 @@ def told(story):
         story.sent((1, 8))
         story.got(before, source="r")
         story.fault()
-        story.mark("promoted", node="n2")
+        story.mark("promote_begin", node="n2")
         if after:
             story.got(after, source="r")
         for sns in some:
