@@ -42,7 +42,7 @@ class Wish:
     kinds: frozenset[int]
     got: int = 0
     late: int = 0
-    """Of these, after the failover."""
+    """Of these, announced after somebody began to promote: so they are of the next broker."""
     wrong: Counter[str] = field(default_factory=Counter)
     """Messages that it did not select, per producer."""
 
@@ -68,7 +68,7 @@ def check(ops: Operations) -> Finding:
     for delivery in ops.deliveries:
         wish = found.get(delivery.receiver)
         if wish is not None:
-            _count(wish, delivery, modulus[delivery.producer], moved)
+            _count(ops, wish, delivery, modulus[delivery.producer], moved)
             continue
         for number in range(delivery.first, delivery.last + 1):
             owner = _owner(ops, found, delivery, number % modulus[delivery.producer])
@@ -95,14 +95,14 @@ def check(ops: Operations) -> Finding:
     return Finding(NAME, valid, figures, tuple((wrong + unclear)[: 2 * MAX_EXAMPLES]))
 
 
-def _count(wish: Wish, delivery: Delivery, kinds: int, moved: int) -> None:
-    numbers = range(delivery.first, delivery.last + 1)
-    bad = sum(1 for number in numbers if number % kinds not in wish.kinds)
-    wish.got += len(numbers) - bad
-    if moved and delivery.t > moved:
-        wish.late += len(numbers) - bad
-    if bad:
-        wish.wrong[delivery.producer] += bad
+def _count(ops: Operations, wish: Wish, delivery: Delivery, kinds: int, moved: int) -> None:
+    for number in range(delivery.first, delivery.last + 1):
+        if number % kinds not in wish.kinds:
+            wish.wrong[delivery.producer] += 1
+            continue
+        wish.got += 1
+        announced = ops.attempts.time_of((delivery.producer, number)) or 0
+        wish.late += bool(moved) and announced > moved
 
 
 def _may_pass(ops: Operations, owner: Task, count: int) -> bool:

@@ -64,8 +64,10 @@ class Subscription:
 
     @property
     def resumed(self) -> bool:
-        """Whether it got something after the failover."""
-        return bool(self.moved) and any(d.t > self.moved for d in self.ops.deliveries)
+        """Whether it got something that was announced after somebody began to promote: it is of
+        the next broker, and was not buffered before."""
+        sent = self.ops.attempts.between(self.moved, sys.maxsize) if self.moved else ()
+        return any(key in self.ops.received for key in sent)
 
     def gap(self, fault: int) -> tuple[int, int]:
         """The numbers between the last message that it got of the broker which was hit, and the

@@ -20,10 +20,11 @@ def told(story):
         for program, kinds in (("r", [0]), ("t", [1, 2])):
             story.note("selection", program=program, task=3, kinds=kinds)
             story.told(program, protocol.Receive(3, "q", prefetch, 1, selector=f"kind of {kinds}"))
-        story.sent((1, 8))
+        story.sent((1, 4))
         story.got(before, source="r")
         story.fault()
         story.mark("promote_begin", node="n2")
+        story.sent((5, 8))
         if after:
             story.got(after, source="r")
         for sns in some:
@@ -77,6 +78,6 @@ def test_a_client_that_stops_being_able_is_not_overlooked(told, story):
 @pytest.mark.parametrize(("prefetch", "valid"), [(1, Valid.TRUE), (0, Valid.FALSE)])
 def test_a_library_may_pass_over_as_many_as_were_under_way(told, monkeypatch, prefetch, valid):
     monkeypatch.setitem(selectors.PASSES_OVER, "t", "it is like that")
-    finding = told(some=((1, 2),), left=(3, 5, 6, 7), prefetch=prefetch)
+    finding = told(some=(1, 5), left=(2, 3, 6, 7), prefetch=prefetch)
     assert finding.valid is valid
     assert finding.figures["passed_over"] == (2 if valid is Valid.TRUE else 0)

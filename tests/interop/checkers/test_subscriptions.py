@@ -190,6 +190,15 @@ def test_a_subscription_with_nothing_after_the_failover_shows_nothing(topic, kin
     assert finding.valid is (Valid.UNKNOWN if kind == "temporary" else Valid.FALSE)
 
 
+def test_what_was_buffered_does_not_show_that_it_goes_on(topic):
+    topic.early["temporary"], topic.late["temporary"] = [(6, 19)], [(20, 20)]
+    finding = topic.finding()
+    assert finding.problems == (
+        "the temporary subscription of t to p got nothing after the failover",
+    )
+    assert finding.valid is Valid.UNKNOWN
+
+
 def test_messages_of_another_topic_are_found(topic, story):
     story.told("x", protocol.Send(3, "another", "q", 1, 0, topic=True))
     story.sent((1, 5), source="x", producer="q")
