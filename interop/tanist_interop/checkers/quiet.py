@@ -72,13 +72,10 @@ def check(ops: Operations, heartbeat_s: float, nodes: int) -> Finding:
     """Nobody was lost, and that it was quiet is to be seen."""
     records = ops.records
     begin = history.mark_time(records, "quiet_begin")
-    end = history.mark_time(records, "quiet_end")
-    broken_off = next(history.notes(records, "aborted"), None)
-    if begin is None or (end is None and broken_off is None):
+    passed = history.mark_time(records, "quiet_end")
+    end = passed or next((note.t for note in history.notes(records, "aborted")), None)
+    if begin is None or end is None:
         return Finding(NAME, Valid.UNKNOWN, {}, (NOT_PASSED,))
-    if end is None:
-        assert broken_off is not None
-        end = broken_off.t
     longest = pauses(ops, begin, end)
     telling = heartbeat.telling(records)
     lost = {
@@ -98,7 +95,7 @@ def check(ops: Operations, heartbeat_s: float, nodes: int) -> Finding:
         for source, pause_s in longest.items()
         if pause_s <= INTERVALS * heartbeat_s
     ]
-    if broken_off is not None and history.mark_time(records, "quiet_end") is None:
+    if passed is None:
         unclear.append(NOT_PASSED)
     if not lost:
         unclear.append("no program tells when it loses its connection")

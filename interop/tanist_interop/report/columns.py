@@ -15,8 +15,8 @@ def programs(results: Results) -> dict[str, str]:
 
 
 def align(table: list[list[str]], right: bool = True) -> list[str]:
-    """First column to the left, the others to the right, or not."""
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    """First column to the left, the others to the right, or not. Nothing of no rows."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(
             cell.rjust(width) if i and right else cell.ljust(width)

@@ -273,8 +273,7 @@ def render(results: Results, seconds: float) -> str:
     out += subscription_lines(results)
     out += failover_lines(results)
     out += fact_lines(results)
-    replicas = replica_rows(results)
-    out += align(replicas) if replicas else []
+    out += align(replica_rows(results))
     out += [f"not judged: {text}" for text in results["context"].get("unjudged", [])]
     for missing in results["context"].get("not_run", []):
         reason, remedy = missing["reason"], missing["remedy"]
