@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import pytest
 
@@ -37,7 +36,8 @@ class TestCppProton(ClientBehaviour):
             driven.wait_ok(send, 20)
             if changed:
                 cluster.tell_all(0)
-                time.sleep(0.5)
+                acked = len(driven.numbers(protocol.Ok, send))
+                driven.wait_ok(send, acked + 50)  # behind it on the same connection
             cluster.kill(0)
             cluster.promote(1)
             driven.event(protocol.Reconnected)

@@ -212,7 +212,7 @@ def test_a_digest_keeps_nobody_waiting() -> None:
     network, (a, b) = running("a", "b")
     queue_of(a, 20 * PIECE_MESSAGES)
     admin, session = Admin(a), Guest(a).session()
-    admin.pump = admin.flush  # type: ignore[method-assign]
+    admin.pump = admin.flush  # type: ignore[method-assign]  # no step but those asked for below
     asked = admin.start_call("digest")
     published = session.publish("q", b"more", pump=False)
     session.client.pump = session.client.flush  # type: ignore[method-assign]
@@ -247,7 +247,7 @@ def test_too_many_digests_are_refused() -> None:
     _, (a, _) = running("a", "b")
     queue_of(a, 12 * PIECE_MESSAGES)
     admin = Admin(a)
-    admin.pump = admin.flush  # type: ignore[method-assign]
+    admin.pump = admin.flush  # type: ignore[method-assign]  # no step but those asked for below
     asked = [admin.start_call("digest") for _ in range(2 * UNFINISHED_MAX)]
     a.network.run()
     errors = [admin.error_of(each) for each in asked]
