@@ -26,7 +26,7 @@ from tanist_interop import history
 from tanist_interop.checkers import duplicates, order, redelivery, total_queue
 from tanist_interop.checkers.finding import MAX_EXAMPLES, Finding, Valid, examples
 from tanist_interop.checkers.operations import Operations, Task
-from tanist_interop.checkers.ranges import Dated, Messages
+from tanist_interop.checkers.ranges import Dated, Messages, Numbers
 
 NAME = "subscriptions"
 
@@ -69,20 +69,31 @@ class Subscription:
         sent = self.ops.attempts.between(self.moved, sys.maxsize) if self.moved else ()
         return any(key in self.ops.received for key in sent)
 
-    def gap(self, fault: int) -> tuple[int, int]:
-        """The numbers between the last message that it got of the broker which was hit, and the
-        first one of the next broker, if there is one: announced after the fault, or acknowledged
-        after somebody began to promote. Others may have been buffered."""
-        highest = 0
-        for delivery in self.ops.deliveries:
-            for number in range(delivery.first, delivery.last + 1):
-                key = (self.producer, number)
-                announced = self.ops.attempts.time_of(key) or 0
-                acknowledged = self.ops.acknowledged.time_of(key) or 0
-                if delivery.t > self.moved and (announced > fault or acknowledged > self.moved):
-                    return highest + 1, number - 1
-                highest = max(highest, number)
-        return highest + 1, sys.maxsize
+    def gaps(self) -> list[tuple[int, int]]:
+        """The numbers between what it got of the broker which was hit and what of the next one: one
+        range for every place, in the order in which messages came, where the first may have ended.
+
+        Of the first broker is what came, or was acknowledged, before somebody began to promote; of
+        the next one what was announced after it. What came then and was announced before may have
+        been buffered, or sent again.
+        """
+        came = [(number, delivery.t) for delivery in self.ops.deliveries
+                for number in range(delivery.first, delivery.last + 1)]  # fmt: skip
+        first, last = 0, len(came)
+        for at, (number, t) in enumerate(came):
+            key = (self.producer, number)
+            if (self.ops.attempts.time_of(key) or 0) > self.moved:
+                last = at
+                break
+            acknowledged = self.ops.acknowledged.time_of(key)
+            if t <= self.moved or (acknowledged is not None and acknowledged <= self.moved):
+                first = at + 1
+        highest = max((number for number, _ in came[:first]), default=0)
+        out = []
+        for at in range(first, last + 1):
+            out.append((highest + 1, came[at][0] - 1 if at < len(came) else sys.maxsize))
+            highest = max(highest, came[at][0]) if at < last else highest
+        return out
 
     @property
     def kept(self) -> int:
@@ -104,7 +115,6 @@ def subscriptions(ops: Operations) -> list[Subscription]:
     """Every subscription that the drill made."""
     since = history.mark_time(ops.records, "subscribed") or 0
     moved = history.mark_time(ops.records, "promote_begin") or 0
-    faults = [note.t for note in history.failovers(ops.records)]
     out = []
     for note in history.notes(ops.records, "subscription"):
         event = note.event
@@ -115,12 +125,9 @@ def subscriptions(ops: Operations) -> list[Subscription]:
         due = _sent(ops, producer, since, ops.span[1] + 1)
         alone = _alone(ops, tasks, producer, due)
         told = Subscription(kind, str(event["client"]), producer, tasks, alone, 0, moved)
-        if kind == "temporary" and faults and moved:
-            first, last = told.gap(faults[0])
-            gap = Messages()
-            for part in due.of(producer).common(first, last) if first <= last else ():
-                gap.add(producer, *part)
-            gap -= alone.received
+        if kind == "temporary" and moved:
+            lacks = (due - alone.received).of(producer)
+            gap = max((_part(producer, lacks, *gap) for gap in told.gaps()), key=len)
             told = replace(told, ops=_alone(ops, tasks, producer, due - gap), missed=len(gap))
         out.append(told)
     return out
@@ -172,6 +179,14 @@ def _sent(ops: Operations, producer: str, since: int, until: int) -> Messages:
         if name == producer:
             out.add(name, number, number)
     return out & ops.acknowledged
+
+
+def _part(producer: str, numbers: Numbers, first: int, last: int) -> Messages:
+    """What of the numbers is in this range, which may be empty."""
+    out = Messages()
+    for part in numbers.common(first, last) if first <= last else ():
+        out.add(producer, *part)
+    return out
 
 
 def _alone(

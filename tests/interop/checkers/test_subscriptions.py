@@ -124,6 +124,22 @@ def test_what_was_buffered_is_not_of_the_next_broker(topic):
     assert missed(finding) == [2, 0, 0]
 
 
+def test_what_was_buffered_and_confirmed_by_the_next_broker_does_not_end_the_gap(topic):
+    topic.early["temporary"], topic.late["temporary"] = [(6, 16)], [(17, 17), (20, 30)]
+    topic.unsure = 16
+    finding = topic.finding()
+    assert finding.problems == ()
+    assert missed(finding) == [2, 0, 0]
+
+
+def test_there_is_one_gap(topic):
+    topic.early["temporary"], topic.late["temporary"] = [(6, 13)], [(15, 15), (18, 30)]
+    topic.unsure = 14
+    finding = topic.finding()
+    assert finding.problems == ("the temporary subscription of t to p: 1 lost: p:14",)
+    assert missed(finding) == [2, 0, 0]
+
+
 def test_the_next_broker_may_serve_before_its_promotion_is_answered(topic):
     topic.early["temporary"], topic.late["temporary"] = [(6, 17)], [(24, 30)]
     topic.hasty = True
