@@ -7,6 +7,7 @@ that is swallowed leaves an ``execution.sync`` behind, which the broker confirms
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from tanist.wire.amqp010.framing import (
     TYPE_HEADER,
     encode_command_frame,
 )
+from tanist_interop.hosts.proxies import Tap
 
 PROTOCOL_HEADER_SIZE = 8
 TRANSFER = b"\x04\x01"
@@ -84,6 +86,22 @@ def unmark(frames: bytes, _: int) -> bytes:
             out[flags] &= ~REDELIVERED & 0xFF
         at += size
     return bytes(out)
+
+
+def changed(pattern: str, which: Callable[[str], bool], done: list[str]) -> Tap:
+    """A tap between brokers: of one message the octet at which ``pattern`` ends becomes another
+    one. ``which`` tells by the first group of the pattern whether that is the message; the group
+    is added to ``done``."""
+    wanted = re.compile(pattern.encode())
+
+    def tap(_: object, forth: bool, data: bytes) -> bytes:
+        for found in () if done else wanted.finditer(data):
+            if which(name := found[1].decode()):
+                done.append(name)
+                return data[: found.end() - 1] + b"!" + data[found.end() :]
+        return data
+
+    return tap
 
 
 @dataclass

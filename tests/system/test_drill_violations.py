@@ -1,7 +1,7 @@
 """Promises broken on purpose, in real runs of the drill: each of its proofs must go red.
 
-A genuine client, real brokers; between them a proxy that does something to one message, or brokers
-that do not replicate.
+A genuine client, real brokers; between them, or between brokers, a proxy that does something to one
+message, or brokers that do not replicate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meddler import Duplicate, Meddler, swallow, unmark
+from meddler import Duplicate, Meddler, changed, swallow, unmark
 
 from tanist_interop.drivers.program import Program
 from tanist_interop.drivers.registry import discover
@@ -23,14 +23,18 @@ from tanist_interop.hosts.local import Settings
 from tanist_interop.hosts.proxies import CLIENTS, Side, Tap
 from tanist_interop.runner.play import Plan, Play
 from tanist_interop.runner.proofs import Proofs
+from tanist_interop.runner.selectors import Selectors
 from tanist_interop.runner.subscriptions import Subscriptions
 from tanist_interop.runner.transactions import Transactions
-from tanist_interop.scenarios.catalogue import SUBSCRIBED, TRANSACTIONS
+from tanist_interop.scenarios.catalogue import SELECTED, SUBSCRIBED, TRANSACTIONS
 from tanist_interop.scenarios.proofs import BY_NAME
 from tanist_interop.scenarios.scenario import Scenario
 from tests.clients.harness import ROOT, missing
 
 CLIENT = "python-qpid"
+BACKUP = 1
+"""A node."""
+
 SENT = 40
 """The number of the message that something is done to."""
 
@@ -42,17 +46,18 @@ Judged = dict[str, Any]
 
 
 class Tapped(LinkedCluster):
-    """Clients reach the first broker through a tap."""
+    """Who dials the first broker reaches it through a tap: clients, or another broker."""
 
-    def __init__(self, folder: Path, settings: Settings, tap: Tap | None) -> None:
+    def __init__(self, folder: Path, settings: Settings, tap: Tap | None, dialler: int) -> None:
         super().__init__(folder, settings, clients=True)
         self._tap = tap
+        self._dialler = dialler
 
     def start(self) -> None:
         super().start()
         if isinstance(self._tap, Meddler) and isinstance(self._tap.deed, Duplicate):
             self._tap.deed.port = self.nodes[0].port
-        self.links.tap(CLIENTS, 0, self._tap)
+        self.links.tap(self._dialler, 0, self._tap)
 
 
 @pytest.fixture
@@ -60,15 +65,17 @@ def judged(tmp_path: Path) -> Callable[..., Judged]:
     """Run a scenario; its verdict as JSON values."""
 
     def run(
-        scenario: Scenario, course: type[Play], tap: Tap | None, options: tuple[str, ...] = ()
-    ) -> Judged:
+        scenario: Scenario, course: type[Play], tap: Tap | None, options: tuple[str, ...] = (),
+        dialler: int = CLIENTS,
+    ) -> Judged:  # fmt: skip
         spec = discover(ROOT / "clients")[CLIENT]
         settings = Settings(
             (*OURS, "tanist.cli.qpidd"), (*OURS, "tanist.cli.qpid_ha"), 3, 2, options,
             qpid_config=(*OURS, "tanist.cli.qpid_config"),
         )  # fmt: skip
         plan = Plan(scenario, 1, [spec], tmp_path, {})
-        verdict = course(plan, Tapped(tmp_path, settings, tap), Program, print).run().as_json()
+        cluster = Tapped(tmp_path, settings, tap, dialler)
+        verdict = course(plan, cluster, Program, print).run().as_json()
         if verdict["context"]["not_run"]:
             missing(f"{CLIENT} cannot run here: run clients/setup {CLIENT}")
         return verdict
@@ -174,3 +181,18 @@ def test_a_proxy_that_swallows_one_message_to_a_topic(judged: Callable[..., Judg
         f"the {kind} subscription of {CLIENT}.receive to {CLIENT}.1: 1 lost: {CLIENT}.1:{SENT}"
         for kind in ("temporary", "active", "inactive")
     ]
+
+
+def test_a_backup_that_was_given_another_message(judged: Callable[..., Judged]) -> None:
+    """Nobody selects it, so it is still there when the brokers are asked what they hold."""
+    deeds: list[str] = []
+    scenario = replace(SELECTED, acknowledged_min=200, fault_after=(80, 90), each_min=20)
+    tap = changed(rf"{CLIENT}.1:([0-9]+):x", lambda sn: int(sn) % 4 == 3, deeds)
+    verdict = judged(scenario, Selectors, tap, dialler=BACKUP)
+    assert len(deeds) == 1
+    held = {node["node"]: node["messages"] for node in verdict["figures"]["replicas"]["nodes"]}
+    assert held.keys() == {"n2", "n3"}
+    assert len(set(held.values())) == 1
+    [problem] = problems_of(verdict, "replicas")
+    assert problem.startswith("drill.1: n")
+    assert problem.endswith(" as many with other content")
