@@ -43,6 +43,11 @@ from tanist.node.outputs import Arm, Close, Connect, Consult, Log, Output, Send,
 STOP_GRACE_S: Final = 1.0
 """How long connections may write their last bytes when the broker stops."""
 
+STEP_BYTES: Final = 48 * 1024
+"""Of what a client sent, so much is taken in one step: some hundred small messages. Backups then
+work on the first of a read while the rest of it is parsed. With whole reads, of 120 KiB, a client
+with 1000 messages of 100 bytes in flight got a sixth less through."""
+
 
 class Steppable(Protocol):
     """A node."""
@@ -140,8 +145,12 @@ class Edge:
             self.feed(LinkUp(self._clock(), peer.conn, peer.local))
 
     def received(self, conn: int, data: bytes) -> None:
-        """Bytes arrived: one step."""
-        self.feed(Received(self._clock(), conn, data))
+        """Bytes arrived: one step, more if a client sent much at once."""
+        if len(data) <= STEP_BYTES or conn < 0:
+            self.feed(Received(self._clock(), conn, data))
+            return
+        for at in range(0, len(data), STEP_BYTES):
+            self.feed(Received(self._clock(), conn, data[at : at + STEP_BYTES]))
 
     def writable(self, conn: int, writable: bool) -> None:
         """The write buffer of ``conn`` became full or drained."""

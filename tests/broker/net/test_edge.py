@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from tanist.net.edge import STOP_GRACE_S, Edge
+from tanist.net.edge import STEP_BYTES, STOP_GRACE_S, Edge
 from tanist.net.protocol import WRITE_MAX_BYTES, ConnectionLimits
 from tanist.node.inputs import (
     Answered,
@@ -136,6 +136,22 @@ def test_the_life_of_a_connection():
     assert (first.conn, second.conn) == (peer.conn, other.conn) == (1, 2)
     assert (received.conn, received.data) == (1, HEADER)
     assert (gone.conn, gone.reason) == (1, "closed by peer")
+
+
+def test_much_of_a_client_is_taken_in_several_steps():
+    world = World()
+    peer = world.accept()
+    data = bytes(range(256)) * (2 * STEP_BYTES // 256) + b"end"
+    peer.dataReceived(data)
+    parts = [event.data for event in world.node.inputs if isinstance(event, Received)]
+    assert [len(part) for part in parts] == [STEP_BYTES, STEP_BYTES, 3]
+    assert b"".join(parts) == data
+
+
+def test_what_comes_by_a_link_is_one_step():
+    world = World()
+    world.edge.received(-1, bytes(3 * STEP_BYTES))
+    assert [len(event.data) for event in world.node.inputs] == [3 * STEP_BYTES]
 
 
 def test_outputs_are_performed_in_order():
