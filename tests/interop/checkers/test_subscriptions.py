@@ -117,26 +117,25 @@ def test_a_temporary_subscription_lacks_what_it_had_not_got_and_what_was_sent_me
     assert missed(finding) == [6, 0, 0]
 
 
-def test_what_was_buffered_is_not_of_the_next_broker(topic):
-    topic.early["temporary"], topic.late["temporary"] = [(6, 19)], [(20, 20), (23, 30)]
+@pytest.mark.parametrize(
+    ("early", "late", "unsure", "problems"),
+    [
+        ((6, 19), [(20, 20), (23, 30)], 21, ()),
+        ((6, 16), [(17, 17), (20, 30)], 16, ()),
+        (
+            (6, 13),
+            [(15, 15), (18, 30)],
+            14,
+            ("the temporary subscription of t to p: 1 lost: p:14",),
+        ),
+    ],
+    ids=["confirmed before", "confirmed by the next one", "with another gap"],
+)
+def test_what_was_buffered_does_not_end_the_gap(topic, early, late, unsure, problems):
+    topic.early["temporary"], topic.late["temporary"] = [early], late
+    topic.unsure = unsure
     finding = topic.finding()
-    assert finding.problems == ()
-    assert missed(finding) == [2, 0, 0]
-
-
-def test_what_was_buffered_and_confirmed_by_the_next_broker_does_not_end_the_gap(topic):
-    topic.early["temporary"], topic.late["temporary"] = [(6, 16)], [(17, 17), (20, 30)]
-    topic.unsure = 16
-    finding = topic.finding()
-    assert finding.problems == ()
-    assert missed(finding) == [2, 0, 0]
-
-
-def test_there_is_one_gap(topic):
-    topic.early["temporary"], topic.late["temporary"] = [(6, 13)], [(15, 15), (18, 30)]
-    topic.unsure = 14
-    finding = topic.finding()
-    assert finding.problems == ("the temporary subscription of t to p: 1 lost: p:14",)
+    assert finding.problems == problems
     assert missed(finding) == [2, 0, 0]
 
 
