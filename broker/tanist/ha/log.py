@@ -10,8 +10,8 @@ promoted can serve the others without a snapshot.
 a follower that has more of an older epoch than we ever had drops what is behind that point (nobody
 confirmed it, or we would have it) and goes on from there.
 
-The log is bounded in bytes (``retain_bytes``): what is cut off costs a lagging backup a snapshot,
-nothing else.
+The log is bounded in bytes of memory (``retain_bytes``): what is cut off costs a lagging backup a
+snapshot, nothing else.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from tanist.types import FramingError
 
 RETAIN_BYTES: Final = 64 * 1024 * 1024
 """Bytes of batches kept for backups that resume: seconds of full load, little of the memory."""
+
+BATCH_BYTES: Final = 200
+"""What a batch takes beside its octets, in the interpreted broker (compiled: 110): where messages
+come one by one that is more than the octets."""
 
 HISTORY_MAX: Final = 64
 """Epochs remembered: a follower that missed more promotions than that gets a snapshot."""
@@ -151,9 +155,9 @@ class Log:
         batch = Batch(self.index + 1, self.index + count, data, at)
         self.index = batch.last
         self.batches.append(batch)
-        self.retained_bytes += len(data)
+        self.retained_bytes += len(data) + BATCH_BYTES
         while self.retained_bytes > self.retain_bytes and len(self.batches) > 1:
-            self.retained_bytes -= len(self.batches.popleft().data)
+            self.retained_bytes -= len(self.batches.popleft().data) + BATCH_BYTES
         return batch
 
     def truncate(self, index: int) -> None:
@@ -164,7 +168,7 @@ class Log:
         if any(batch.first <= index < batch.last for batch in self.batches):
             raise FramingError(f"replication link: index {index} is in the middle of a batch")
         while self.batches and self.batches[-1].first > index:
-            self.retained_bytes -= len(self.batches.pop().data)
+            self.retained_bytes -= len(self.batches.pop().data) + BATCH_BYTES
         self.index = min(self.index, index)
 
     def restart(self, index: int) -> None:

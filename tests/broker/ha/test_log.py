@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tanist.ha.log import HISTORY_MAX, NO_OWNER, Epoch, Log
+from tanist.ha.log import BATCH_BYTES, HISTORY_MAX, NO_OWNER, Epoch, Log
 from tanist.types import FramingError
 
 A = UUID(int=1)
@@ -42,18 +42,18 @@ def test_batches_after_an_index() -> None:
 
 
 def test_old_batches_are_cut_off_but_never_the_newest() -> None:
-    log = filled(4, 4, 4, retain_bytes=8)
+    log = filled(4, 4, 4, retain_bytes=2 * (4 + BATCH_BYTES))
     assert log.first_retained == 5
     log.append(100, b"y" * 100)
     assert [b.first for b in log.batches] == [13]
-    assert log.retained_bytes == 100
+    assert log.retained_bytes == 100 + BATCH_BYTES
 
 
 # -- where a follower goes on --------------------------------------------------------------
 
 
 def test_a_follower_of_this_epoch_goes_on_if_the_log_reaches_back() -> None:
-    log = filled(4, 4, 4, retain_bytes=8)
+    log = filled(4, 4, 4, retain_bytes=2 * (4 + BATCH_BYTES))
     assert log.meet(1, A, 4, 4) == 4
     assert log.meet(1, A, 12, 12) == 12
     assert log.meet(1, A, 3, 3) == -1, "the log begins later"
@@ -157,7 +157,7 @@ def test_the_end_of_a_log_can_be_forgotten() -> None:
     log.truncate(9)
     assert log.index == 9
     log.truncate(3)
-    assert (log.index, log.retained_bytes) == (3, 3)
+    assert (log.index, log.retained_bytes) == (3, 3 + BATCH_BYTES)
     assert log.append(1, b"z").first == 4
 
 
