@@ -1,7 +1,8 @@
 """The load client for AMQP 1.0: as little work per message as one can have.
 
 Every message is the same octets but for its delivery id and tag, which are written into copies of
-one frame; what is read are only dispositions and flows. So the client is not what is measured.
+one frame, while the broker is at work on those before; what is read are only dispositions and
+flows. So the client is not what is measured.
 """
 
 from __future__ import annotations
@@ -67,16 +68,24 @@ class BrokerLoad10:
         body = HEAD + message
         frame = FRAME_HEADER.pack(len(body) + FRAME_HEADER_SIZE, 2, 0, 0) + body
         block = bytearray(frame * window)
+        view = memoryview(block)
+        self._number(block, len(frame), 0, window, self._sent)
         trips: list[float] = []
-        end = self._sent + count
+        start = self._sent
+        end = start + count
         began = moment = time.perf_counter()
         while self._settled < end:
             room = min(window - (self._sent - self._settled), end - self._sent)
             room = min(room, self._limit - self._sent)
-            if room:
-                self._number(block, len(frame), room)
-                self.sock.sendall(memoryview(block)[: room * len(frame)])
-                self._sent += room
+            if room > 0:
+                slot = (self._sent - start) % window
+                first = min(room, window - slot)
+                parts = ((slot, first), (0, room - first))
+                for at, some in parts:
+                    self.sock.sendall(view[at * len(frame) : (at + some) * len(frame)])
+                for at, some in parts:
+                    self._number(block, len(frame), at, some, self._sent + window)
+                    self._sent += some
             data = self.sock.recv(READ_OCTETS)
             if not data:
                 raise ConnectionError("the broker closed the connection")
@@ -87,11 +96,10 @@ class BrokerLoad10:
                 moment = now
         return time.perf_counter() - began, trips
 
-    def _number(self, block: bytearray, size: int, count: int) -> None:
-        """Write ids and tags into the first ``count`` frames of ``block``."""
+    def _number(self, block: bytearray, size: int, slot: int, count: int, number: int) -> None:
+        """Write ids and tags from ``number`` on into ``count`` frames of ``block``."""
         pack = NUMBER.pack_into
-        number = self._sent
-        for at in range(0, count * size, size):
+        for at in range(slot * size, (slot + count) * size, size):
             pack(block, at + ID_AT, number)
             pack(block, at + TAG_AT, number)
             number += 1
