@@ -45,9 +45,10 @@ FLOORS = {
 }
 """The least ratio to the relay."""
 
-FLOORS_10 = {"publish 1.0": 1.0, "one at a time 1.0": 0.5}
-"""The least ratio of AMQP 1.0 to AMQP 0-10. One at a time the two differ by less than two
-measurements of the same do (0.7 to 1.2 were seen), so that this floor only finds what is broken."""
+FLOORS_10 = {"publish 1.0": 0.9, "one at a time 1.0": 0.5}
+"""The least ratio of AMQP 1.0 to AMQP 0-10. 1.0 shall be as fast. Interpreted the two differ by
+less than two measurements of the same do (medians of 0.97 to 1.13 were seen), and one at a time by
+far less (rounds of 0.7 to 1.4), so that a floor has to be below 1 by what chance does."""
 
 
 @dataclass(frozen=True)

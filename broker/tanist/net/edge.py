@@ -43,10 +43,11 @@ from tanist.node.outputs import Arm, Close, Connect, Consult, Log, Output, Send,
 STOP_GRACE_S: Final = 1.0
 """How long connections may write their last bytes when the broker stops."""
 
-STEP_BYTES: Final = 64 * 1024
+STEP_BYTES: Final = 80 * 1024
 """Of what a client sent, so much is taken in one step: some hundred small messages. Backups then
 work on the first of a read while the rest of it is parsed. With whole reads, of 120 KiB, a client
-with 1000 messages of 100 bytes in flight got an eighth less through."""
+with 1000 messages of 100 bytes in flight got a tenth less through, with 48 KiB a tenth more of
+AMQP 0-10 and no more of AMQP 1.0."""
 
 
 class Steppable(Protocol):
