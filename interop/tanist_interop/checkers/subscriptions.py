@@ -20,6 +20,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 from tanist_interop import history
@@ -88,12 +89,9 @@ class Subscription:
             acknowledged = self.ops.acknowledged.time_of(key)
             if t <= self.moved or (acknowledged is not None and acknowledged <= self.moved):
                 first = at + 1
-        highest = max((number for number, _ in came[:first]), default=0)
-        out = []
-        for at in range(first, last + 1):
-            out.append((highest + 1, came[at][0] - 1 if at < len(came) else sys.maxsize))
-            highest = max(highest, came[at][0]) if at < last else highest
-        return out
+        highest = [0, *accumulate((number for number, _ in came), max)]
+        following = [*(number for number, _ in came), sys.maxsize]
+        return [(highest[at] + 1, following[at] - 1) for at in range(first, last + 1)]
 
     @property
     def kept(self) -> int:
